@@ -44,7 +44,7 @@ export class BatchesTable implements BatchReads, BatchWrites {
   }
 
   record(batch: BatchRow): void {
-    this.#recordedKeys.added();
+    this.#recordedKeys.added(batch.principal, batch.batchId);
     this.#database.write(
       "INSERT INTO batches (principal, batch_id, fingerprint, first_event_id, event_count) VALUES (?, ?, ?, ?, ?)",
       batch.principal,

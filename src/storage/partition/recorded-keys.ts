@@ -1,4 +1,8 @@
+import { Damage } from "../damage.ts";
 import type { Database } from "../database.ts";
+
+/** Of more records than this, each new key is looked up: two names of up to 128 characters are kept for each. */
+const knownMax = 1_000;
 
 /**
  * The keys that have a record outside of the log: rejections and atomic batches. An accepted draft's
@@ -6,17 +10,18 @@ import type { Database } from "../database.ts";
  */
 export class RecordedKeys {
   readonly #database: Database;
-  /** False: there is no such record. Undefined: not known. Never false while there is one. */
-  #any: boolean | undefined;
+  /** The keys that can have a record; null: they are too many to be kept. Undefined: they were not read yet. No record is without its key. */
+  #known: Set<string> | null | undefined;
 
   constructor(database: Database) {
     this.#database = database;
   }
 
-  /** Whether a rejection or a batch has this key. Costs no statement while there are no records at all. */
+  /** Whether a rejection or a batch has this key. Mostly it costs no statement. */
   has(principal: string, key: string): boolean {
-    this.#any ??= this.#isAnyStored();
-    if (this.#any === false) return false;
+    if (this.#known === undefined) this.#known = this.#read();
+    if (this.#known?.has(nameOf(principal, key)) === false) return false;
+    // A record that is known can have been swept, or rolled back.
     const rows = this.#database.read(
       `SELECT 1 FROM idempotency_records WHERE principal = ?1 AND draft_id = ?2
        UNION ALL SELECT 1 FROM batches WHERE principal = ?1 AND batch_id = ?2`,
@@ -27,15 +32,28 @@ export class RecordedKeys {
   }
 
   /** To be called before a record is written. A rollback may leave it without effect, which only costs look-ups. */
-  added(): void {
-    this.#any = true;
+  added(principal: string, key: string): void {
+    if (!this.#known) return;
+    if (this.#known.size < knownMax) this.#known.add(nameOf(principal, key));
+    else this.#known = null;
   }
 
-  /** Undefined while there is no schema. */
-  #isAnyStored(): boolean | undefined {
-    const [row] = this.#database.read(
-      "SELECT EXISTS (SELECT 1 FROM idempotency_records) OR EXISTS (SELECT 1 FROM batches) AS found",
-    );
-    return row && row["found"] !== 0;
+  #read(): Set<string> | null {
+    try {
+      const rows = this.#database.read(
+        "SELECT principal, draft_id FROM idempotency_records UNION ALL SELECT principal, batch_id FROM batches LIMIT ?",
+        knownMax + 1,
+      );
+      if (rows.length > knownMax) return null;
+      return new Set(rows.map(({ principal, draft_id }) => nameOf(principal as string, draft_id as string)));
+    } catch (error) {
+      // It concerns the keys that are found there, and no others.
+      if (error instanceof Damage) return null;
+      throw error;
+    }
   }
+}
+
+function nameOf(principal: string, key: string): string {
+  return `${key} ${principal}`;
 }

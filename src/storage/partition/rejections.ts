@@ -131,7 +131,7 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
   }
 
   record(rejection: Omit<RejectionRow, "recordId"> & { problem: string }): number {
-    this.#recordedKeys.added();
+    this.#recordedKeys.added(rejection.principal, rejection.draftId);
     const [row] = this.#database.write(
       `INSERT INTO idempotency_records (principal, draft_id, fingerprint, problem, created_at, judged_at)
        VALUES (?, ?, ?, ?, ?, ?) RETURNING record_id`,
