@@ -1,6 +1,7 @@
-import { forbiddenKeys, formatPath, type Json } from "./json.ts";
+import { formatPath, type Json } from "./json.ts";
 import { draftBounds } from "./draft-bounds.ts";
 import { type Refused, refusedKey, refusedNumber, refusedString, tooDeep } from "./json-rules.ts";
+import { isPlain } from "./plain-json.ts";
 
 /** One error in an input: its field, the violated rule, and a message. */
 export interface Violation {
@@ -37,53 +38,6 @@ export function parseJson(text: string): Parsed {
   // JSON.parse keeps the sign of -0, and nothing after it would: -0 becomes 0.
   if (scan.negativeZero) value = JSON.parse(text, (_, item: Json) => (item === 0 ? 0 : item)) as Json;
   return { ok: true, value };
-}
-
-/**
- * Whether there is certainly nothing to refuse, as in almost every frame: at a fraction of a scan's cost
- * (measured: docs/decisions/0002-windows.md). Without escapes each quote begins or ends a string, and each string
- * is a key or a value of the parsed value, except those that a duplicate key has replaced: so no key is duplicate
- * exactly if the parsed value has as many strings as the text.
- */
-function isPlain(text: string, value: Json): boolean {
-  if (text.includes("\\") || !text.isWellFormed()) return false;
-  const strings = stringsIn(value, 0);
-  return strings >= 0 && strings * 2 === quotesIn(text);
-}
-
-/** How many strings are in `value`, keys included; negative if something in it is not plain. */
-function stringsIn(value: Json, depth: number): number {
-  if (typeof value === "string") return 1;
-  if (typeof value === "number") return isPlainNumber(value) ? 0 : -1;
-  if (typeof value !== "object" || value === null) return 0;
-  if (depth === draftBounds.jsonDepthMax) return -1;
-  let strings = 0;
-  if (Array.isArray(value)) {
-    for (const item of value) {
-      const inside = stringsIn(item, depth + 1);
-      if (inside < 0) return -1;
-      strings += inside;
-    }
-    return strings;
-  }
-  for (const key in value) {
-    if (forbiddenKeys.has(key)) return -1;
-    const inside = stringsIn(value[key]!, depth + 1);
-    if (inside < 0) return -1;
-    strings += inside + 1;
-  }
-  return strings;
-}
-
-function isPlainNumber(value: number): boolean {
-  if (Number.isInteger(value)) return Number.isSafeInteger(value) && !Object.is(value, -0);
-  return Number.isFinite(value);
-}
-
-function quotesIn(text: string): number {
-  let quotes = 0;
-  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) quotes++;
-  return quotes;
 }
 
 /** Up to this many keys of an object are compared one by one; a set for each object costs more. */

@@ -182,6 +182,66 @@ describe("the cost of hostile input", () => {
     );
   });
 
+  /** Members whose numbers have more or fewer characters than they need, with spaces or without. */
+  const written = fc.array(
+    fc.tuple(
+      fc.constantFrom("a", "b", "c", "d"),
+      fc.oneof(
+        fc.constantFrom(
+          "1",
+          "0",
+          "10",
+          "1000",
+          "1e3",
+          "-1E3",
+          "100",
+          "1e2",
+          "1e8",
+          "100000000",
+          "0.5",
+          "5e-1",
+          "0.5e1",
+        ),
+        fc.constantFrom(
+          "0.01",
+          "1e-2",
+          "0.00000001",
+          "1e-8",
+          "1.50",
+          "-12.5",
+          "9007199254740991",
+          '"x"',
+          "[]",
+          "{}",
+          "[1,2e3]",
+        ),
+        fc.maxSafeInteger().map(String),
+        fc
+          .double({ noNaN: true, noDefaultInfinity: true, maxExcluded: true, max: 2 ** 53, min: -(2 ** 53) })
+          .map(String),
+        fc.constantFrom("null", "true", "false"),
+      ),
+      fc.constantFrom("", "", "", " "),
+    ),
+    { maxLength: 6 },
+  );
+
+  it("[AU-10] finds a duplicate key, whatever the form of the numbers beside it", () => {
+    fc.assert(
+      fc.property(written, (members) => {
+        const text = `{${members.map(([key, number, space]) => `"${key}":${space}${number}`).join(",")}}`;
+        const isRepeated = new Set(members.map(([key]) => key)).size < members.length;
+        expect(parseJson(text).ok).toBe(!isRepeated);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it.each(['{"a":1,"a":1e8}', '{"a":1,"b":-1e8,"a":1}', '{"a":1,"a":[1e-5,1e-5]}', '{"a":1,"a":[1e8]}'])(
+    "[AU-10] finds the duplicate key of %s, which is as short as a text without one",
+    (text) => expect(parseJson(text).ok).toBe(false),
+  );
+
   it("[BD-1] looks for duplicate keys once a key, where wide objects interrupt a wide object", () => {
     const members = (count: number, name: string) => Array.from({ length: count }, (_, at) => `"${name}${at}":1`);
     const inner = `{${members(40, "i").join(",")}}`;
