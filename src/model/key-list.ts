@@ -23,8 +23,8 @@ export class KeyList {
   }
 
   add(key: string): void {
-    // It has its place still.
-    if (!this.#gone.delete(key)) this.#keys.push(key);
+    // Otherwise it has its place still. The set is mostly empty, and a look-up costs even then.
+    if (this.#gone.size === 0 || !this.#gone.delete(key)) this.#keys.push(key);
   }
 
   remove(key: string): void {

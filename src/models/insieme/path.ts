@@ -1,9 +1,21 @@
 import type { Objection } from "../../model/index.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
 
-/** Splits a target into its segments. */
-export function segmentsOf(target: string): string[] {
-  return target.split(".");
+/** The result of a longer target is not kept. */
+const keptLengthMax = 1_024;
+
+let last = "";
+let lastSegments: readonly string[] = [last];
+
+/** Splits a target into its segments. The last result is kept: schema, rules and reducer of an event all ask for it. */
+export function segmentsOf(target: string): readonly string[] {
+  if (target === last) return lastSegments;
+  const segments = target.split(".");
+  if (target.length <= keptLengthMax) {
+    last = target;
+    lastSegments = segments;
+  }
+  return segments;
 }
 
 const arrayIndex = /^(?:0|[1-9]\d*)$/;

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { forbiddenKeys } from "../../protocol/index.ts";
+import { segmentsOf } from "./path.ts";
 
 /** Segments of a target path: with the depth of a frame, this bounds the depth of a state. */
 const targetSegmentsMax = 32;
@@ -12,8 +13,8 @@ export const root = "_root";
 /** A path into the state, its segments separated by dots. */
 export const target = z.string().check(
   z.minLength(1),
-  z.refine((path) => path.split(".").length <= targetSegmentsMax, { error: `At most ${targetSegmentsMax} segments.` }),
-  z.refine((path) => !path.split(".").some((segment) => forbiddenKeys.has(segment)), {
+  z.refine((path) => segmentsOf(path).length <= targetSegmentsMax, { error: `At most ${targetSegmentsMax} segments.` }),
+  z.refine((path) => !segmentsOf(path).some((segment) => forbiddenKeys.has(segment)), {
     error: "No segment may be __proto__, constructor or prototype.",
   }),
 );

@@ -154,7 +154,7 @@ export class TreeShape {
   #set(id: string, entry: Entry | undefined): void {
     const entries = this.#entries;
     if (entries.get(id) === undefined) {
-      if (entry && entries.has(id)) this.#removed--;
+      if (entry && this.#removed > 0 && entries.has(id)) this.#removed--;
     } else if (!entry) this.#removed++;
     entries.set(id, entry);
   }
