@@ -23,7 +23,7 @@ afterAll(() => {
 describe("faults that are planted into the production shell and core", () => {
   for (const name of Object.keys(mutants)) {
     it(
-      `[LC-14] ${name}: is found`,
+      `${name}: is found`,
       async () => {
         const { stdout } = await run(process.execPath, [
           "--disable-warning=ExperimentalWarning",
