@@ -209,6 +209,9 @@ export class EventsTable implements EventReads, EventWrites {
         count === 1 || this.#bytesBetween(from, from + count) <= bytesLeft
           ? this.#database.read(range, from, from + count)
           : this.#database.read(bounded, from, count, bytesLeft);
+      // A range does not show that there is something behind it.
+      if (found.length === 0 && events.length === 0 && this.head().eventId > eventId)
+        throw new Damage("its row is missing", eventId + 1);
       for (const row of found) {
         const next = eventId + events.length + 1;
         try {

@@ -103,6 +103,24 @@ export function eventsSuite(fixture: StorageFixture): void {
       expect(storage.events.after(0, 10, anyBytes)).toEqual([event(1)]);
     }));
 
+  it("[TX-8] [BD-7] refuses to read where rows are missing, however few are asked for", () =>
+    withStorage(fixture, (storage, driver) => {
+      const all = 300;
+      storage.transaction(now, (writes) => {
+        for (let at = 1; at <= all; at++) writes.events.append(event(at));
+      });
+      driver.transaction(() => {
+        driver.script("DROP TRIGGER events_are_not_deleted");
+        driver.write("DELETE FROM events WHERE event_id BETWEEN 3 AND 200 OR event_id = 299");
+      });
+      for (const limit of [1, 2, 10, 64, 65, 1_000]) {
+        for (const before of [2, 50, 198, all - 2])
+          expect(() => storage.events.after(before, limit, anyBytes)).toThrow(/its row is missing/);
+        expect(storage.events.after(1, limit, anyBytes).map(({ eventId }) => eventId)).toEqual([2]);
+        expect(storage.events.after(all, limit, anyBytes)).toEqual([]);
+      }
+    }));
+
   it("[TX-8] [BD-1] gives what is folded of the same events", () =>
     withStorage(fixture, (storage, driver) => {
       const rows = [
