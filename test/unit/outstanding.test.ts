@@ -287,6 +287,23 @@ describe("over hibernation", () => {
   });
 });
 
+describe("events of more windows than are kept separately", () => {
+  it("[BD-4] are proven by the last of them; one that came before it proves no more than the runs that are kept", () => {
+    const account = new Outstanding(new OutstandingSums(), undefined, () => {});
+    for (let eventId = 1; eventId <= 100; eventId++) account.sent(10, eventId, undefined);
+    expect(account.prove(2, 0)).toBe(true);
+    expect(account.unproven).toBe(980);
+    // From the 64th on they are one run, which ends with the last.
+    expect(account.prove(99, 0)).toBe(true);
+    expect(account.unproven).toBe(1_000 - 630);
+    account.sent(10, 101, undefined);
+    expect(account.prove(100, 0)).toBe(true);
+    expect(account.unproven).toBe(10);
+    expect(account.prove(101, 0)).toBe(true);
+    expect(account.unproven).toBe(0);
+  });
+});
+
 describe("a chunk of a snapshot", () => {
   it("[BD-3] [BD-4] is proven by the request for the next one, each once", () => {
     const account = new Outstanding(new OutstandingSums(), undefined, () => {});

@@ -20,7 +20,8 @@ export class RecordedKeys {
   /** Whether a rejection or a batch has this key. Mostly it costs no statement. */
   has(principal: string, key: string): boolean {
     if (this.#known === undefined) this.#known = this.#read();
-    if (this.#known?.has(nameOf(principal, key)) === false) return false;
+    // Mostly there is none at all: then not even a name is made.
+    if (this.#known && (this.#known.size === 0 || !this.#known.has(nameOf(principal, key)))) return false;
     // A record that is known can have been swept, or rolled back.
     const rows = this.#database.read(
       `SELECT 1 FROM idempotency_records WHERE principal = ?1 AND draft_id = ?2
