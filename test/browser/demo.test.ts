@@ -787,7 +787,8 @@ describe.runIf(browserPresent)("the demo", () => {
     await home.addInitScript((kept) => sessionStorage.setItem("partita-demo-clients", kept), clients.join(" "));
     await home.goto(server.url.href);
     await home.getByText("B2 is Ada’s already.").waitFor();
-    await home.screenshot({ path: join(folder, "landing.png") });
+    // The colour of a seat changes slowly: its end is shown.
+    await home.screenshot({ path: join(folder, "landing.png"), animations: "disabled" });
     await home.setViewportSize({ width: 1280, height: 800 });
     await home.goto(new URL("/api", server.url).href);
     await home.locator(".opblock").nth(8).waitFor();
