@@ -19,34 +19,7 @@ import type { PlacementOf } from "./platform/placement.ts";
 import type { TenantRpc } from "./objects/tenant-calls.ts";
 import { tenantObject } from "./objects/tenant.ts";
 
-export {
-  type CancelEffect,
-  defineEffects,
-  type Effect,
-  type EffectAccepted,
-  type EffectContext,
-  type EffectFunction,
-  type EffectFunctions,
-  type EffectRejected,
-  type Effects,
-  type QueueEffect,
-  type ScheduleEffect,
-  type SubmitEffect,
-  type SubmittedStep,
-  type WebhookEffect,
-} from "./model/effects.ts";
-export { sagaEffects, type SagaEffects, type SagaMoving } from "./model/sagas/effects.ts";
-export {
-  defineModel,
-  type EventDefinition,
-  type Model,
-  type ModelDefinition,
-  type ModelEvent,
-  type ModelRegistry,
-  type Objection,
-  type ReduceContext,
-  type ValidationContext,
-} from "./model/index.ts";
+export * from "./declarations.ts";
 
 /** What parts add to the authority. */
 type AddedBy<Parts extends readonly Part[]> = (
@@ -134,18 +107,6 @@ export type {
   WriterEnv,
   WriterProps,
 } from "./objects/writers.ts";
-export {
-  type BatchWrite,
-  type EventsRead,
-  type PartitionWriter,
-  ReadRefused,
-  type StateRead,
-  type WriteOptions,
-  type Written,
-  type WrittenBatch,
-  type WrittenMember,
-} from "./shell/writer.ts";
 export type { Env as AuthorityEnv } from "./edge/env.ts";
 export type { Roles } from "./shell/author.ts";
 export type { Placement, PlacementOf } from "./platform/placement.ts";
-export { defaultLimits, type Limits, perMinute, type Rate } from "./protocol/index.ts";

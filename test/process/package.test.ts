@@ -1,6 +1,15 @@
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -139,6 +148,25 @@ function linkModules(): void {
   renameSync(join(installed, "package"), join(installed, "partita"));
   renameSync(join(work, "create-partita"), join(projects, "create-partita"));
 }
+
+/** Runs a module in Node as a project has it, beside its modules. Returns what it prints. */
+async function inNode(name: string, code: string): Promise<string> {
+  const path = join(projects, name);
+  writeFileSync(path, code);
+  return (await run(process.execPath, [path])).stdout;
+}
+
+it("[EC-1] [TX-12] the guide's test of effects runs in Node, where effects come from the entry of the Worker", async () => {
+  const guide = readFileSync(join(projectFolder, "docs", "guide", "testing.md"), "utf8");
+  const [, code] = /^## Effects and timers\n.*?^```ts\n(.*?)^```$/ms.exec(guide)!;
+  expect(code).toContain('import { defineEffects } from "partita";');
+  expect(await inNode("effects.ts", code!)).toMatch(/type: 'ordered'[^]*\[\]\n$/);
+});
+
+it("[EC-1] an authority that is created in Node says where it runs, and what a test uses", async () => {
+  const create = 'import { createAuthority } from "partita"; createAuthority({ models: {} });';
+  await expect(inNode("authority.ts", create)).rejects.toThrow(/this is Node.*testAuthority of partita\/testing/);
+});
 
 it("[EC-4] [EC-5] a project of create-partita passes its tests, and serves with tokens", async () => {
   const folder = join(projects, "my-list");

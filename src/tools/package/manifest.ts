@@ -33,16 +33,19 @@ function nameOf(path: string): string {
   return path.replace(/^\.\/src\//, "").replace(/\.tsx?$/, "");
 }
 
+/** What an entry is in Node, where its module does not run: a test imports effects from the entry of the Worker. */
+const inNode: Readonly<Record<string, string>> = { ".": "./src/node.ts" };
+
 /** The entries that are built: names by their files. */
 export function entriesOf({ exports, bin = {} }: Source): Record<string, string> {
-  const paths = [...Object.values(exports), ...Object.values(bin)];
+  const paths = [...Object.values(exports), ...Object.values(inNode), ...Object.values(bin)];
   return Object.fromEntries(paths.map((path) => [nameOf(path), path.slice(2)]));
 }
 
 /** What of the manifest is read after it is made. */
 export interface Manifest {
   name: string;
-  exports: Record<string, string | { types: string; default: string }>;
+  exports: Record<string, string | { types: string; node?: string; default: string }>;
   peerDependencies: Record<string, string>;
   readonly [other: string]: unknown;
 }
@@ -53,10 +56,13 @@ export interface Manifest {
  */
 export function manifestOf({ exports, bin, dependencies, ...source }: Source): Manifest {
   const built = (path: string) => `./${modulesFolder}/${nameOf(path)}`;
-  const entries = Object.entries(exports).map(([name, path]) => [
-    name,
-    { types: `${built(path)}.d.ts`, default: `${built(path)}.js` },
-  ]);
+  const entries = Object.entries(exports).map(([name, path]) => {
+    const code = `${built(path)}.js`;
+    const node = inNode[name];
+    // The first condition that holds is taken: a bundler for Workers may know that of Node, too.
+    const conditions = node === undefined ? {} : { workerd: code, node: `${built(node)}.js` };
+    return [name, { types: `${built(path)}.d.ts`, ...conditions, default: code }];
+  });
   return {
     name: source.name,
     version: source.version,
