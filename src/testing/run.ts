@@ -143,15 +143,20 @@ export class Run {
     result: { eventId: number } | Problem | undefined,
     status: string,
   ): void {
-    const { accepted, rejected } = this.#counts;
+    const { rejected } = this.#counts;
     if (result && "eventId" in result) {
-      accepted[type] = (accepted[type] ?? 0) + 1;
+      this.#count(type);
       this.#note(at, `accepted as event ${result.eventId}`);
       return;
     }
     if (result && status === "rejected") rejected[result.code] = (rejected[result.code] ?? 0) + 1;
     this.#note(at, result ? `${status}: ${result.errors?.[0]?.message ?? result.detail}` : status);
     this.#judgeProblem(result);
+  }
+
+  #count(type: string): void {
+    const { accepted } = this.#counts;
+    accepted[type] = (accepted[type] ?? 0) + 1;
   }
 
   #judgeProblem(problem: Problem | undefined): void {
@@ -178,6 +183,8 @@ export class Run {
 
   async #judge(check: ((step: Step<object>) => void) | undefined): Promise<string | undefined> {
     const log = await this.#partition.log();
+    // No device submits these: timers do.
+    for (const { event } of log) if (this.#model.eventType(event.type)?.internal) this.#count(event.type);
     const devices = new Set(this.#names);
     const principalOf = ({ event }: NumberedEvent) => (devices.has(event.clientId) ? event.clientId : undefined);
     const { wrong, end } = replay(this.#model, log, { principalOf, check });

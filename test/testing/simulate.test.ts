@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
+import { defineEffects } from "../../src/model/effects.ts";
 import { defineModel, type EventDefinition } from "../../src/model/index.ts";
 import { inventory } from "../../src/models/inventory/index.ts";
 import { ledger } from "../../src/models/ledger/index.ts";
@@ -76,6 +77,24 @@ describe("the simulation of an application's model", () => {
     expect(money.accepted["open"]).toBeGreaterThan(0);
     const { accepted } = await simulate(shop, { seeds: 10, effects: shopEffects });
     expect(accepted["pay"]).toBeGreaterThan(0);
+  });
+
+  it("[EC-3] [TX-12] counts what timers submit among what was accepted", async () => {
+    const events = {
+      hold: { payload: z.strictObject({}), reduce: (state: { held: number }) => void state.held++ },
+      expire: {
+        internal: true,
+        payload: z.strictObject({}),
+        reduce: (state: { held: number }) => void state.held--,
+      },
+    } as const;
+    const model = defineModel({ name: "holds", version: 1, initialState: () => ({ held: 0 }), events });
+    const effects = defineEffects(model, {
+      hold: (_, { timestamp }) => ({ kind: "schedule", key: "k", at: timestamp + 60_000, type: "expire", payload: {} }),
+    });
+    const { accepted } = await simulate(model, { seeds: 10, effects });
+    expect(accepted["expire"]).toBeGreaterThan(0);
+    expect(accepted["hold"]).toBeGreaterThanOrEqual(accepted["expire"]!);
   });
 
   it("[EC-3] finds a reducer that reads a clock, with the smallest run", async () => {

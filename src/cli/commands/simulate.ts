@@ -35,7 +35,9 @@ export const simulate = defineCommand({
     console.log(verdicts);
     const never = Object.keys(model.events).filter((type) => !accepted[type]);
     if (never.length > 0)
-      console.log(`never accepted, so not tested: ${never.join(", ")}. A test of your own can say how: drafts`);
+      console.log(
+        `never accepted, so not tested: ${never.join(", ")}. A test of your own can: by drafts, and by effects for types that timers submit`,
+      );
   },
 });
 
