@@ -7,6 +7,8 @@ import { isProject, type Project, projectIn } from "./project.ts";
 /** The part of wrangler's configuration that is looked at. */
 export interface Configuration {
   name?: string;
+  /** The path of the main module. */
+  main?: string;
   compatibility_date?: string;
   compatibility_flags?: readonly string[];
   assets?: { directory?: string; binding?: string; run_worker_first?: boolean | readonly string[] };

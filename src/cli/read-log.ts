@@ -77,7 +77,7 @@ export async function askServer({ url, token }: Pick<LogSource, "url" | "token">
 }
 
 const tokenHint =
-  "The token is that of --token or PARTITA_TOKEN. On your machine, `partita token --sub me --permissions read,admin:inspect` prints one.";
+  "The token is that of --token or PARTITA_TOKEN. On your machine, `npx partita token --sub me --permissions read,admin:*` prints one that may read everything.";
 
 /** A refusal for a person: what the server says, and for a token, how one is made. */
 function refusalOf(path: string, status: number, text: string): RefusedByServer {

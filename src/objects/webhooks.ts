@@ -9,6 +9,10 @@ import { courierCalls } from "./courier-calls.ts";
 import type { EffectEnv } from "./environments.ts";
 import { tenantCalls } from "./tenant-calls.ts";
 
+/** What the log says of webhooks that wait for their objects. */
+const noCouriers =
+  "there is no binding COURIERS: bind it to CourierObject in wrangler.toml, with a migration, as docs/guide/webhooks.md shows. Webhooks wait";
+
 /** Gives the webhooks of a partition to the couriers of its tenant. */
 export function webhookPort(env: EffectEnv, from: PartitionName, placement: Placement): EffectPorts["webhooks"] {
   const { tenant } = from;
@@ -30,7 +34,7 @@ export function webhookPort(env: EffectEnv, from: PartitionName, placement: Plac
     now: () => Date.now(),
   });
   return async (rows, to) => {
-    if (!env.COURIERS) throw new Error("this deployment has no couriers");
+    if (!env.COURIERS) throw new Error(noCouriers);
     if ("behind" in to) return await handOver.sendToAll(rows, to.behind);
     await handOver.sendTo(to.endpoint, rows);
     return [];

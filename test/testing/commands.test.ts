@@ -109,7 +109,7 @@ it("[EC-4] a refusal is said as a sentence, with the way to a token, and an olde
   const folder = folderWith({ "log.ndjson": "before" });
   const out = join(folder, "log.ndjson");
   await expect(run(exportCommand, "--url", url, "--partition", "list", "--out", out)).rejects.toThrow(
-    /^\/v1\/partitions\/list\/events is refused with 401 unauthenticated: Send a token\.\nThe token is that of --token or PARTITA_TOKEN\. .*`partita token/,
+    /^\/v1\/partitions\/list\/events is refused with 401 unauthenticated: Send a token\.\nThe token is that of --token or PARTITA_TOKEN\. .*`npx partita token/,
   );
   expect(readFileSync(out, "utf8")).toBe("before");
   await expect(run(exportCommand, "--url", "http://127.0.0.1:1", "--partition", "list", "--out", out)).rejects.toThrow(

@@ -78,6 +78,20 @@ describe("partita doctor", () => {
     expect(older.map(({ text }) => text)).toContain('compatibility_flags needs "nodejs_compat"');
   });
 
+  it("[EC-4] says which class of a part the Worker has, and no binding", () => {
+    const { bindings } = complete.durable_objects;
+    const withoutParts = { ...complete, durable_objects: { bindings: bindings.slice(0, 2) } };
+    const worker = "export const { PartitionObject, TenantObject, CourierObject, MetricsObject } = authority;";
+    expect(configurationFindings(withoutParts, worker).filter(({ level }) => level !== "ok")).toEqual([
+      { level: "warning", text: expect.stringMatching(/^the binding COURIERS of .* webhooks wait without it/) },
+      { level: "warning", text: expect.stringMatching(/^the binding METRICS of .* no costs without it/) },
+    ]);
+    expect(configurationFindings(withoutParts, "export { PartitionObject }").map(({ level }) => level)).not.toContain(
+      "warning",
+    );
+    expect(configurationFindings(complete, worker).map(({ level }) => level)).not.toContain("warning");
+  });
+
   it("[EC-4] says that the package has no pages, where a setting asks for them", () => {
     const warning = [{ level: "warning", text: expect.stringMatching(/^PARTITA_PAGES has no effect/) }];
     expect(pagesFindings(complete, { PARTITA_PAGES: "on" })).toEqual(warning);

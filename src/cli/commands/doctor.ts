@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { defineCommand } from "citty";
 import { isLoopback, rulesOf, type TokenRules } from "../../identity/settings.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
@@ -12,12 +13,12 @@ interface Finding {
   text: string;
 }
 
-/** Each binding with its class, and whether nothing works without it: the others are of parts of the Worker. */
+/** Each binding with its class, and what does not work without it. Those with a `part` are of a part of the Worker. */
 const bindings = [
-  ["PARTITIONS", "PartitionObject", true],
-  ["TENANTS", "TenantObject", true],
-  ["COURIERS", "CourierObject", false],
-  ["METRICS", "MetricsObject", false],
+  { binding: "PARTITIONS", className: "PartitionObject", without: "nothing works" },
+  { binding: "TENANTS", className: "TenantObject", without: "nothing works" },
+  { binding: "COURIERS", className: "CourierObject", without: "webhooks wait", part: "webhooks" },
+  { binding: "METRICS", className: "MetricsObject", without: "there are no metrics and no costs", part: "metrics" },
 ] as const;
 /** From this compatibility date on nodejs_compat is the default. */
 const compatSince = "2026-08-04";
@@ -34,7 +35,7 @@ export const doctor = defineCommand({
     const project = projectIn(".");
     const configuration = await readConfiguration(project);
     const findings = [
-      ...configurationFindings(configuration),
+      ...configurationFindings(configuration, textOf(configuration.main)),
       ...pagesFindings(configuration, devVariables(project.folder)),
       ...packageFindings(project.folder),
       ...identityFindings(configuration.vars ?? {}, devVariables(project.folder)),
@@ -49,18 +50,20 @@ export const doctor = defineCommand({
   },
 });
 
-/** What is wrong with the configuration. */
-export function configurationFindings(config: Configuration): Finding[] {
+/**
+ * What is wrong with the configuration. `main` is the text of the Worker's main module: a class that it names is to be bound.
+ */
+export function configurationFindings(config: Configuration, main = ""): Finding[] {
   const findings: Finding[] = [];
   const flags = config.compatibility_flags ?? [];
   const sqlite = new Set(config.migrations?.flatMap(({ new_sqlite_classes: classes = [] }) => classes));
-  for (const [binding, className, isNeeded] of bindings) {
+  for (const { binding, className, without, ...of } of bindings) {
     const bound = config.durable_objects?.bindings?.find(({ name }) => name === binding);
     if (!bound) {
-      if (!isNeeded) continue;
+      if ("part" in of && !new RegExp(`\\b${className}\\b`).test(main)) continue;
       findings.push({
-        level: "error",
-        text: `the binding ${binding} of the class ${className} is missing: nothing works without it`,
+        level: "part" in of ? "warning" : "error",
+        text: `the binding ${binding} of the class ${className} is missing: ${without} without it. docs/guide/parts.md shows it, and its migration`,
       });
     } else if (bound.script_name === undefined && !sqlite.has(bound.class_name ?? "")) {
       findings.push({
@@ -87,6 +90,11 @@ export function configurationFindings(config: Configuration): Finding[] {
       text: "observability.logs.invocation_logs is not false: each message of a socket would be a log line, with headers in it",
     });
   return findings;
+}
+
+/** The text of a module; empty where there is none yet. */
+function textOf(path: string | undefined): string {
+  return path !== undefined && existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
 /** The package has no pages: a setting that asks for them has no effect. */

@@ -14,7 +14,7 @@ export const importInsiemeCommand = defineCommand({
   meta: {
     name: "import-insieme",
     description:
-      "Imports the committed log of an Insieme server (package insieme 2, SQLite or libSQL store), each project into the partition of its name, with its ids, order and times. What does not fit is listed, and then nothing is imported. At the end both logs, and what the package folds of them, are compared. A second run goes on where the first one ended",
+      "Imports the log of a server of the package insieme, each project into a partition, and compares both logs",
   },
   args: {
     file: { type: "positional", description: "Their SQLite file. It is only read", required: true },

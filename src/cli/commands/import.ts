@@ -12,8 +12,7 @@ const misfitsShownMax = 100;
 export const importCommand = defineCommand({
   meta: {
     name: "import",
-    description:
-      "Imports the log of a partition, as export has written it, into an empty one, with its ids, order and times. What does not fit is listed, and then nothing is imported. At the end both logs are compared. A second run goes on where the first one ended",
+    description: "Imports the log of a partition, as export has written it, into an empty one, and compares both logs",
   },
   args: {
     file: { type: "positional", description: "What export has written", required: true },
