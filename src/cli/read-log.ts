@@ -79,13 +79,19 @@ export async function askServer({ url, token }: Pick<LogSource, "url" | "token">
 const tokenHint =
   "The token is that of --token or PARTITA_TOKEN. On your machine, `npx partita token --sub me --permissions read,admin:*` prints one that may read everything.";
 
-/** A refusal for a person: what the server says, and for a token, how one is made. */
+const partHint =
+  "Where the address is right, its Worker has no part for this: see partita/parts, and docs/guide/parts.md.";
+
+/** What a person can do about a refusal, by its status. */
+const hints: Readonly<Record<number, string>> = { 401: tokenHint, 403: tokenHint, 404: partHint };
+
+/** A refusal for a person: what the server says, and what can be done about it. */
 function refusalOf(path: string, status: number, text: string): RefusedByServer {
   const problem = parseJson(text);
   const { code, detail, retryAfter } = problem.ok && isJsonObject(problem.value) ? problem.value : {};
   const said = typeof detail === "string" ? detail : text.slice(0, refusalUnitsMax);
   const why = [status, ...(typeof code === "string" ? [code] : [])].join(" ");
-  const hint = status === 401 || status === 403 ? `\n${tokenHint}` : "";
+  const hint = hints[status] === undefined ? "" : `\n${hints[status]}`;
   const message = `${path.replace(/\?.*/, "")} is refused with ${why}: ${said}${hint}`;
   return new RefusedByServer(message, status, typeof retryAfter === "number" ? retryAfter : 0);
 }

@@ -20,7 +20,7 @@ const events = [1, 2].map((eventId) => ({
 }));
 
 /** A server of the partition "list"; other names have no events. It answers `refusal` to all, where there is one. */
-async function serverWith({ refusal }: { refusal?: object } = {}): Promise<string> {
+async function serverWith({ refusal }: { refusal?: { status: number } } = {}): Promise<string> {
   const server = createServer(({ url }, response) => {
     const known = url!.startsWith("/v1/partitions/list/");
     const answers = {
@@ -30,7 +30,7 @@ async function serverWith({ refusal }: { refusal?: object } = {}): Promise<strin
     };
     const path = new URL(url!, "http://x").pathname.split("/").at(-1)!;
     const answer = path === "partitions" ? { partitions: [] } : answers[path as keyof typeof answers];
-    response.writeHead(refusal ? 401 : 200).end(JSON.stringify(refusal ?? answer));
+    response.writeHead(refusal?.status ?? 200).end(JSON.stringify(refusal ?? answer));
   }).listen(0);
   await once(server, "listening");
   onTestFinished(() => void server.close());
@@ -101,6 +101,14 @@ describe("a command that has found nothing ends with an error", () => {
     await expect(run(simulate, file, "--seeds", "0")).rejects.toThrow("--seeds must be a whole number of at least 1");
     await expect(run(simulate, file, "--seeds", "1")).rejects.toThrow("1 runs, and no event was accepted.");
   });
+});
+
+it("[EC-4] a refusal of a server without the part for a command says where parts are listed", async () => {
+  const refusal = { status: 404, code: "not_found", detail: "There is no route at this address." };
+  const url = await serverWith({ refusal });
+  await expect(run(verifyCommand, "--url", url)).rejects.toThrow(
+    /^\/v1\/partitions is refused with 404 not_found: There is no route at this address\.\nWhere the address is right, its Worker has no part/,
+  );
 });
 
 it("[EC-4] a refusal is said as a sentence, with the way to a token, and an older export stays", async () => {
