@@ -1,4 +1,3 @@
-import { cors } from "hono/cors";
 import type { EdgeContext, EdgeMiddleware } from "./env.ts";
 import { isAllowedOrigin } from "./origins.ts";
 import { Refused } from "./refused.ts";
@@ -41,28 +40,37 @@ export const securePages: EdgeMiddleware = async (c, next) => {
   secure(c, `${nothing}; style-src 'nonce-${nonce}'`);
 };
 
-/** Lets pages of allowed origins read responses, and answers their preflight requests. There are no cookies. */
-const corsForAllowed = cors({
-  origin: (origin, c) => (isAllowedOrigin(origin, new URL(c.req.url), c.env) ? origin : null),
-  allowMethods: ["DELETE", "GET", "HEAD", "POST", "PUT"],
-  allowHeaders: headersOfPages("request"),
-  exposeHeaders: headersOfPages("response"),
-  maxAge: preflightSecondsMax,
-});
+/** What pages of allowed origins may send. There are no cookies. */
+const allowed = {
+  "access-control-allow-methods": "DELETE,GET,HEAD,POST,PUT",
+  "access-control-allow-headers": headersOfPages("request").join(","),
+  "access-control-max-age": `${preflightSecondsMax}`,
+  vary: "Origin, Access-Control-Request-Headers",
+};
+const exposed = headersOfPages("response").join(",");
 
-/** CORS for requests with an `Origin`. The routes still refuse origins that are not allowed. */
+/**
+ * CORS: pages of allowed origins may read responses, and their preflight requests are answered. The routes still refuse
+ * origins that are not allowed, and answer a plain OPTIONS.
+ */
 export const allowOrigins: EdgeMiddleware = async (c, next) => {
   const origin = c.req.header("origin");
-  const isPreflight = c.req.method === "OPTIONS" && c.req.header("access-control-request-method") !== undefined;
-  // The routes answer a plain OPTIONS.
-  if (origin === undefined || (c.req.method === "OPTIONS" && !isPreflight)) {
-    await next();
-    // A cache must not use this response for a request from a page.
-    c.res.headers.append("vary", "Origin");
-    return undefined;
-  }
-  if (isPreflight && !isAllowedOrigin(origin, new URL(c.req.url), c.env)) {
+  const isAllowed = origin !== undefined && isAllowedOrigin(origin, new URL(c.req.url), c.env);
+  if (
+    origin !== undefined &&
+    c.req.method === "OPTIONS" &&
+    c.req.header("access-control-request-method") !== undefined
+  ) {
+    if (isAllowed) return c.body(null, 204, { ...allowed, "access-control-allow-origin": origin });
     throw new Refused({ code: "origin_not_allowed", detail: "Pages from this origin may not connect." });
   }
-  return await corsForAllowed(c, next);
+  await next();
+  const { headers } = c.res;
+  // A cache must not use this response for a request from another page.
+  headers.append("vary", "Origin");
+  if (isAllowed) {
+    headers.set("access-control-allow-origin", origin);
+    headers.set("access-control-expose-headers", exposed);
+  }
+  return undefined;
 };

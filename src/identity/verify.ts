@@ -1,4 +1,6 @@
-import { errors, jwtVerify, type JWTPayload } from "jose";
+import { jwtVerify, type JWTPayload } from "jose";
+// Not `errors` of "jose": all of them would be in the bundle.
+import { JWTExpired } from "jose/errors";
 import { type Failure, isId, isPartitionName, isReserved } from "../protocol/index.ts";
 import { type KeyPorts, KeySet, KeysUnavailable } from "./key-set.ts";
 import type { TokenRules } from "./settings.ts";
@@ -82,7 +84,7 @@ export class Verifier {
           retryAfter: 5,
         };
       }
-      if (error instanceof errors.JWTExpired) {
+      if (error instanceof JWTExpired) {
         return { code: "auth_expired", detail: "The token has expired: get a new one." };
       }
       return unauthenticated("The token is not valid here.");

@@ -83,7 +83,7 @@ const submitEventPayload = z.object({
 export const batchShape = z
   .object({
     batchId: id,
-    mode: z.enum(["atomic", "sequential"]),
+    mode: z.literal(["atomic", "sequential"]),
     events: z.array(submitEventPayload).check(z.minLength(1), z.maxLength(bounds.batchEventsMax)),
   })
   .check(
