@@ -19,7 +19,10 @@ export class WeighedState<S extends object> extends State<S> {
   constructor(root: S) {
     const weight = new Weight();
     weight.added(root as Container);
-    const views = new StateViews(root, (object) => weight.keysOf(object), bounds);
+    const views = new StateViews(root, (object) => weight.keysOf(object), {
+      viewSavedBytesMax: bounds.viewSavedBytesMax,
+      viewsSavedBytesMax: bounds.viewsSavedBytesMax,
+    });
     super(root, { watcher: new Both(weight, views) });
     this.#root = root;
     this.#weight = weight;

@@ -30,7 +30,7 @@ it.each(folders)("[EC-1] migrations of the package are those of %s, under the sa
   expect(hashes(packed)).toEqual(hashes(texts));
   expect(schemaAfter(packed)).toEqual(schemaAfter(texts));
   const directives = (of: readonly string[]) =>
-    of.flatMap((text) => text.match(/^-- (Additive|Where empty): .*$/gm) ?? []);
+    of.flatMap((text) => text.match(/^-- (Additive: |Where empty: .*)/gm) ?? []);
   expect(directives(packed)).toEqual(directives(texts));
   expect(packed.join("").length).toBeLessThan(texts.join("").length);
 });

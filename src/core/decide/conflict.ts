@@ -57,11 +57,10 @@ function mustExpect({ type }: TypedDraft): Failure {
 
 /** Why events after `expectedEventId` are not looked at. */
 export function tooStale(age: number): Failure {
-  const { conflictEventsMax, conflictBytesMax } = bounds;
   const most =
-    age > conflictEventsMax
-      ? `at most ${conflictEventsMax} are looked at`
-      : `of the newest events at most ${conflictBytesMax / 1024 / 1024} MiB are looked at`;
+    age > bounds.conflictEventsMax
+      ? `at most ${bounds.conflictEventsMax} are looked at`
+      : `of the newest events at most ${bounds.conflictBytesMax / 1024 / 1024} MiB are looked at`;
   return {
     code: "too_stale",
     layer: "conflict",

@@ -25,9 +25,11 @@ export function claimOf({ draft }: Pick<Review, "draft">, { definition }: Pick<T
  */
 export function excessWeight(model: AnyModel, live: Live, before: number, claim: Claim): Failure | undefined {
   const { weight } = live.fold.state;
-  const { stateBytesMax, stateReserveBytes } = bounds;
-  if (claim === "shrinking" || weight < before || weight + reservedMax <= stateBytesMax) return undefined;
-  const max = claim === "settling" ? stateBytesMax + stateReserveBytes : stateBytesMax - reservedIn(model, live);
+  if (claim === "shrinking" || weight < before || weight + reservedMax <= bounds.stateBytesMax) return undefined;
+  const max =
+    claim === "settling"
+      ? bounds.stateBytesMax + bounds.stateReserveBytes
+      : bounds.stateBytesMax - reservedIn(model, live);
   if (weight <= max) return undefined;
   return {
     code: "state_too_large",

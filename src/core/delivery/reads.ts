@@ -84,18 +84,17 @@ export const otherPast: Failure = {
  */
 function replayBytes({ fold }: Live, reads: StorageReads, snapshot: SnapshotRow | undefined, at: number): number {
   const { eventId: from, stateBytes } = snapshot ?? { eventId: 0, stateBytes: 0 };
-  const { replayEventsMax, replayBytesMax } = bounds;
-  if (at - from > replayEventsMax) {
+  if (at - from > bounds.replayEventsMax) {
     throw new Refusal({
       code: "too_expensive",
-      detail: `Event ${at} is ${at - from} events from the nearest snapshot; at most ${replayEventsMax} are replayed.`,
+      detail: `Event ${at} is ${at - from} events from the nearest snapshot; at most ${bounds.replayEventsMax} are replayed.`,
     });
   }
-  const bytes = stateBytes + reads.events.bytesAfter(from, at, replayBytesMax);
-  if (bytes > replayBytesMax) {
+  const bytes = stateBytes + reads.events.bytesAfter(from, at, bounds.replayBytesMax);
+  if (bytes > bounds.replayBytesMax) {
     throw new Refusal({
       code: "too_expensive",
-      detail: `The nearest snapshot and the events from it to event ${at} have more than ${replayBytesMax} bytes; at most ${replayBytesMax} are replayed.`,
+      detail: `The nearest snapshot and the events from it to event ${at} have more than ${bounds.replayBytesMax} bytes; at most ${bounds.replayBytesMax} are replayed.`,
     });
   }
   if (!fold.hasRoom(bytes * bounds.decodedBytesPerUnitMax)) {

@@ -154,13 +154,12 @@ export class Travel {
   /** Folds the next events, as much as one request may. */
   *#fold(trip: Trip, now: number): Steps<Live> {
     const { state, of, marked } = trip;
-    const { travelEventsMax, travelBytesMax, replayEventsMax, replayBytesMax } = bounds;
     let bytes = 0;
     let work = 0;
     for (const row of foldedRange(
       this.#environment.ports.storage,
       trip.eventId,
-      Math.min(of, trip.eventId + travelEventsMax),
+      Math.min(of, trip.eventId + bounds.travelEventsMax),
     )) {
       foldRow(this.#environment, state, row);
       state.forget();
@@ -168,7 +167,7 @@ export class Travel {
       bytes += row.payloadBytes;
       marked.bytes += row.payloadBytes;
       work += costOfFold(row.payloadBytes);
-      if (row.eventId - marked.eventId >= replayEventsMax || marked.bytes >= replayBytesMax) {
+      if (row.eventId - marked.eventId >= bounds.replayEventsMax || marked.bytes >= bounds.replayBytesMax) {
         Object.assign(marked, { eventId: row.eventId, bytes: 0 });
         yield* this.#mark(trip);
       }
@@ -177,7 +176,7 @@ export class Travel {
         work = 0;
         this.#assertRoom(trip, now);
       }
-      if (bytes >= travelBytesMax) break;
+      if (bytes >= bounds.travelBytesMax) break;
     }
     yield work;
     return this.#assertRoom(trip, now);

@@ -53,9 +53,8 @@ export class Outbox {
 
   /** Whether there is no room for that number more. `reserve`: what is reserved for effects of effects counts as room. */
   isFullWith(rows: number, bytes: number, reserve = false): boolean {
-    const { outboxRowsMax, outboxBytesMax, outboxReserveRows, outboxReserveBytes } = bounds;
-    if (this.#rows + rows > outboxRowsMax + (reserve ? outboxReserveRows : 0)) return true;
-    return this.#bytes + bytes > outboxBytesMax + (reserve ? outboxReserveBytes : 0);
+    if (this.#rows + rows > bounds.outboxRowsMax + (reserve ? bounds.outboxReserveRows : 0)) return true;
+    return this.#bytes + bytes > bounds.outboxBytesMax + (reserve ? bounds.outboxReserveBytes : 0);
   }
 
   /** Runs `body` as if `rows` rows with `bytes` bytes had been removed: they are, when it is done. */

@@ -2,7 +2,8 @@ import { exceedsUtf8, isJsonObject, type JsonObject } from "../../protocol/index
 import type { Objection } from "../define.ts";
 import { destinationFault } from "../destination.ts";
 import type { SubmitEffect, WebhookEffect } from "../effects.ts";
-import { type AnySaga, type SagaAction, sagaBounds, type SagaContext } from "./define.ts";
+import { sagaBounds } from "./bounds.ts";
+import type { AnySaga, SagaAction, SagaContext } from "./define.ts";
 import type { SagaRun } from "./state.ts";
 
 /** The present action of a saga. */

@@ -1,6 +1,6 @@
+export { sagaBounds } from "./bounds.ts";
 export {
   defineSaga,
-  sagaBounds,
   type Saga,
   type SagaAction,
   type SagaCall,

@@ -1,6 +1,7 @@
 import type { ReduceContext } from "../define.ts";
 import type { JsonObject } from "../../protocol/index.ts";
-import { type AnySaga, sagaBounds } from "./define.ts";
+import { sagaBounds } from "./bounds.ts";
+import type { AnySaga } from "./define.ts";
 import { idsOf } from "./ids.ts";
 import { chargeOf, release, take } from "./room.ts";
 import type { SagaProblem, SagaRun, Sagas } from "./state.ts";

@@ -1,7 +1,7 @@
 import { exceedsUtf8, type Json, type JsonObject } from "../../protocol/index.ts";
 import type { DeepReadonly, Objection } from "../define.ts";
 import { authorKey, hasShareLeft } from "../share.ts";
-import { sagaBounds } from "./define.ts";
+import { sagaBounds } from "./bounds.ts";
 import type { SagaRun, Sagas, SagaShare } from "./state.ts";
 
 /**

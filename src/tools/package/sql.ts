@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-/** Comments that say how a migration is applied. */
-const directive = /^-- (Additive|Where empty): /;
+/** Comments that say how a migration is applied. What "Additive" is followed by says why. */
+const directive = /^-- (?:Additive: |Where empty: .*)/;
 
 /**
  * A migration without its comments and its alignment, which are a third of it; and in its last line the hash of the file, by
@@ -14,7 +14,7 @@ export function compactMigration(sql: string): string {
   if (/'[^'\n]*(--| {2})[^'\n]*'/.test(sql)) throw new Error("a text in quotes looks like a comment, or is aligned");
   const lines = sql
     .split("\n")
-    .map((line) => (directive.test(line) ? line : line.replace(/--.*$/, "").replaceAll(/ {2,}/g, " ").trim()));
+    .map((line) => directive.exec(line)?.[0] ?? line.replace(/--.*$/, "").replaceAll(/ {2,}/g, " ").trim());
   return `${lines.filter((line) => line !== "").join("\n")}\n-- sha256 ${createHash("sha256").update(sql).digest("hex")}`;
 }
 
