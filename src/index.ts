@@ -93,7 +93,7 @@ export function createAuthority<const Parts extends readonly Part[] = readonly [
   const application = { models, effects, roles, limits, placementOf: placement, parts: ofObjects };
   const core: CoreAuthority = {
     PartitionObject: partitionObject(application),
-    TenantObject: tenantObject({ ...defaultLimits, ...limits }, placement),
+    TenantObject: tenantObject({ ...defaultLimits, ...limits }, application),
     worker: edge(application, all),
   };
   return Object.assign(core, ...all.map(({ adds }) => adds?.(application))) as Authority<Parts>;

@@ -16,7 +16,7 @@ export interface Part<Added extends object = object> {
    * them by, and functions for its code.
    */
   readonly adds?: (application: Application) => Added;
-  /** What it gives to the objects of partitions. */
+  /** What it gives to the objects of partitions and tenants. */
   readonly ofObjects?: ObjectParts;
   /** Answers a request at an address without a route; undefined: not this one. */
   readonly elsewhere?: (c: EdgeContext) => Promise<Response | undefined>;

@@ -5,7 +5,7 @@ import type { NotedAction } from "../platform/actions-api.ts";
 import { callObject } from "../platform/call.ts";
 import type { Endpoint, EndpointRoute } from "../platform/courier-api.ts";
 import { log } from "../platform/log.ts";
-import { type PlacementOf, stubOf } from "../platform/placement.ts";
+import { stubOf } from "../platform/placement.ts";
 import { startTimer } from "../platform/timer.ts";
 import type { LimitsOverride, Named, Revocation, TenantSubscription } from "../platform/rpc.ts";
 import type { Failure, Author, Limits } from "../protocol/index.ts";
@@ -13,15 +13,15 @@ import { DurableSqlDriver } from "../storage/durable.ts";
 import { migrations } from "../storage/tenant/migrations.ts";
 import { TenantStorage } from "../storage/tenant/storage.ts";
 import { AdminActions } from "../tenant/actions.ts";
-import { Endpoints } from "../tenant/endpoints.ts";
 import { administration, listings } from "../tenant/shared-rate.ts";
 import { Notifier } from "../tenant/notifier.ts";
 import { Tenant } from "../tenant/tenant.ts";
+import type { Application } from "./application.ts";
 import { named } from "./calls.ts";
 import type { TenantEnv } from "./environments.ts";
 import { nameOf } from "./object-name.ts";
-import { courierCalls } from "./courier-calls.ts";
 import { type PartitionCalls, partitionCalls } from "./partition-calls.ts";
+import type { TenantEndpoints } from "./tenant-endpoints.ts";
 import type { NotifyResult, TenantRpc, TicketCall } from "./tenant-calls.ts";
 
 /** The most partitions of one drain. */
@@ -35,13 +35,20 @@ const reopenMs = 60_000;
 const ticketMs = 30_000;
 const revocationsListed = 1_000;
 
+interface Opened {
+  readonly tenant: Tenant;
+  /** Undefined: the Worker has no webhooks. */
+  readonly endpoints: TenantEndpoints | undefined;
+  readonly actions: AdminActions;
+}
+
 type Asked<Method extends keyof TenantRpc> = Parameters<TenantRpc[Method]>[0];
 
 /** The Durable Object class of a tenant: its revocations, its limits, and the partitions to notify. The name of the object is that of the tenant. */
-export function tenantObject(limits: Limits, placementOf: PlacementOf) {
+export function tenantObject(limits: Limits, { placementOf, parts }: Pick<Application, "placementOf" | "parts">) {
   return class TenantObject extends DurableObject<TenantEnv> implements TenantRpc {
     readonly #name: string;
-    #opened: { tenant: Tenant; endpoints: Endpoints; actions: AdminActions } | undefined;
+    #opened: Opened | undefined;
     readonly #notifier: Notifier;
     readonly #listings = listings();
     readonly #administration = administration();
@@ -63,12 +70,20 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
      *
      * @throws MigrationError where the storage is of another version; or an error of the storage.
      */
-    get #open(): { tenant: Tenant; endpoints: Endpoints; actions: AdminActions } {
+    get #open(): Opened {
       if (this.#opened) return this.#opened;
       try {
         const storage = new TenantStorage(new DurableSqlDriver(this.ctx.storage), migrations);
         const tenant = new Tenant(storage, limits, Date.now());
-        return (this.#opened = { tenant, endpoints: new Endpoints(storage), actions: new AdminActions(storage) });
+        const endpoints =
+          parts.TenantEndpoints &&
+          new parts.TenantEndpoints(storage, {
+            tenant: this.#name,
+            couriers: this.env.COURIERS,
+            placement: placementOf(this.#name),
+            waitUntil: (work) => this.ctx.waitUntil(work),
+          });
+        return (this.#opened = { tenant, endpoints, actions: new AdminActions(storage) });
       } catch (error) {
         log("tenant_storage_not_opened", { tenant: this.#name, error: String(error) });
         throw error;
@@ -77,6 +92,13 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
 
     get #tenant(): Tenant {
       return this.#open.tenant;
+    }
+
+    /** @throws Error where this Worker does not have the part: then only one of another version calls. */
+    get #endpoints(): TenantEndpoints {
+      const { endpoints } = this.#open;
+      if (!endpoints) throw new Error('this Worker has no part "webhooks"');
+      return endpoints;
     }
 
     async attendWith(asked: Asked<"attendWith">): Promise<TenantSubscription> {
@@ -170,60 +192,36 @@ export function tenantObject(limits: Limits, placementOf: PlacementOf) {
     }
 
     async endpoints(): Promise<Endpoint[]> {
-      return this.#open.endpoints.all();
+      return this.#endpoints.all();
     }
 
     async endpointRoutes(): Promise<EndpointRoute[]> {
-      return this.#open.endpoints.routes();
+      return this.#endpoints.routes();
     }
 
     async endpointWith({ id }: Asked<"endpointWith">): Promise<Endpoint | undefined> {
-      const endpoint = this.#open.endpoints.find(id);
+      const endpoint = this.#endpoints.find(id);
       return endpoint && this.#tenant.limits.effects === "paused" ? { ...endpoint, tenantPaused: true } : endpoint;
     }
 
     async putEndpointWith(asked: Asked<"putEndpointWith">): ReturnType<TenantRpc["putEndpointWith"]> {
-      const put = this.#open.endpoints.put(asked, Date.now());
-      if ("endpoint" in put) this.#endpointChanged("endpoint_set", put.endpoint);
-      return put;
+      return this.#endpoints.put(asked);
     }
 
     async removeEndpointWith({ id }: Asked<"removeEndpointWith">): Promise<boolean> {
-      const isRemoved = this.#open.endpoints.remove(id, Date.now());
-      if (isRemoved) this.#endpointChanged("endpoint_removed", { id });
-      return isRemoved;
+      return this.#endpoints.remove(id);
     }
 
     async activateEndpointWith({ id, url }: Asked<"activateEndpointWith">): Promise<Endpoint | undefined> {
-      const endpoint = this.#open.endpoints.activate(id, url, Date.now());
-      if (endpoint) log("endpoint_activated", { tenant: this.#name, endpoint: id });
-      return endpoint;
+      return this.#endpoints.activate(id, url);
     }
 
     async disableEndpointWith({ id, url, reason }: Asked<"disableEndpointWith">): Promise<Endpoint | undefined> {
-      return this.#open.endpoints.disable(id, url, reason, Date.now());
+      return this.#endpoints.disable(id, url, reason);
     }
 
-    async rotateEndpointWith({ id, secret, until }: Asked<"rotateEndpointWith">): Promise<Endpoint | undefined> {
-      const endpoint = this.#open.endpoints.rotate(id, secret, until, Date.now());
-      if (endpoint) this.#endpointChanged("endpoint_rotated", endpoint);
-      return endpoint;
-    }
-
-    /** Notifies the courier. If that fails, it asks by itself, a little later. */
-    #endpointChanged(
-      event: "endpoint_set" | "endpoint_removed" | "endpoint_rotated",
-      { id, state, paused }: Pick<Endpoint, "id"> & Partial<Endpoint>,
-    ): void {
-      log(event, { tenant: this.#name, endpoint: id, state, paused });
-      const { COURIERS: couriers } = this.env;
-      if (!couriers) return;
-      const fresh = () => courierCalls(stubOf(couriers, `${this.#name}/${id}`, placementOf(this.#name)));
-      this.ctx.waitUntil(
-        callObject(fresh, (courier) => courier.changed()).catch((error: unknown) =>
-          log("courier_not_notified", { tenant: this.#name, endpoint: id, error: String(error) }),
-        ),
-      );
+    async rotateEndpointWith(asked: Asked<"rotateEndpointWith">): Promise<Endpoint | undefined> {
+      return this.#endpoints.rotate(asked);
     }
 
     // What a Worker or a partition of the version before calls.

@@ -8,6 +8,7 @@ import type * as z from "zod/mini";
 import { Audit } from "../core/audit/audit.ts";
 import { decideImported } from "../core/decide/import.ts";
 import { causing } from "../core/effects/causing.ts";
+import { DeadLetters } from "../core/effects/dead-letters.ts";
 import { findSaga, listSagas } from "../core/sagas.ts";
 import { nextOccurrence } from "../core/timers/cron.ts";
 import { SegmentCheck } from "../core/verify/segments.ts";
@@ -39,6 +40,7 @@ import { effectPorts } from "../objects/effect-ports.ts";
 import { headSigner } from "../objects/head-signer.ts";
 import { type MetricsRpc, reporterOf } from "../objects/metrics-calls.ts";
 import { MetricsObject } from "../objects/metrics.ts";
+import { TenantEndpoints } from "../objects/tenant-endpoints.ts";
 import { webhookPort } from "../objects/webhooks.ts";
 import {
   type ServerPartition,
@@ -49,7 +51,9 @@ import {
   writersEntrypoint,
 } from "../objects/writers.ts";
 import type { JsonObject } from "../protocol/index.ts";
+import { receiveEffects } from "../shell/effect-receiver.ts";
 import { EffectSender } from "../shell/effect-sender.ts";
+import { measuring } from "../shell/measuring.ts";
 import { operated } from "../shell/operated.ts";
 import { sealSegment } from "../shell/seal.ts";
 import { insiemeDialect } from "../wire/insieme/codec.ts";
@@ -79,10 +83,14 @@ export const serverCode: Part<ServerCode> = {
 };
 
 /**
- * What events cause outside, and timers: an application with `effects` has it. Without it, what an earlier version has caused
- * waits.
+ * What events cause outside, and timers: an application with `effects` has it. With it come the dead letters of a partition:
+ * what could not be delivered. Without it, what an earlier version has caused, or given up, waits.
  */
-export const effectsAndTimers: Part = { name: "effectsAndTimers", ofObjects: { causing, EffectSender, effectPorts } };
+export const effectsAndTimers: Part = {
+  name: "effectsAndTimers",
+  ofObjects: { causing, DeadLetters, EffectSender, effectPorts, receiveEffects },
+  routes: (app, guards) => effectRoutes(app, guards),
+};
 
 /** Timers that recur: effects `schedule` with `cron`. */
 export const cron: Part = { name: "cron", ofObjects: { nextOccurrence } };
@@ -90,7 +98,7 @@ export const cron: Part = { name: "cron", ofObjects: { nextOccurrence } };
 /** Webhooks: the endpoints of a tenant, their couriers and what these could not deliver. Its Worker exports `CourierObject`. */
 export const webhooks: Part<{ CourierObject: ObjectClass<CourierEnv, CourierRpc> }> = {
   name: "webhooks",
-  ofObjects: { webhookPort },
+  ofObjects: { TenantEndpoints, webhookPort },
   adds: ({ placementOf }) => ({ CourierObject: courierObject(placementOf) }),
   routes(app, guards) {
     endpointRoutes(app, guards);
@@ -104,7 +112,7 @@ export const webhooks: Part<{ CourierObject: ObjectClass<CourierEnv, CourierRpc>
  */
 export const metrics: Part<{ MetricsObject: ObjectClass<Cloudflare.Env, MetricsRpc> }> = {
   name: "metrics",
-  ofObjects: { reporterOf },
+  ofObjects: { measuring, reporterOf },
   adds: () => ({ MetricsObject }),
   routes(app, guards, application) {
     metricsRoutes(app, guards, application);
@@ -118,8 +126,8 @@ export const metrics: Part<{ MetricsObject: ObjectClass<Cloudflare.Env, MetricsR
 export const administration: Part = { name: "administration", routes: (app, guards) => tenantRoutes(app, guards) };
 
 /**
- * What operators do: `/v1/check`, the list of what administrators have done, the dead letters of a partition, and to inspect
- * and verify one. The console needs it, and `metrics`.
+ * What operators do: `/v1/check`, the list of what administrators have done, and to inspect and verify a partition. The
+ * console needs it, and `metrics`.
  */
 export const operations: Part = {
   name: "operations",
@@ -127,7 +135,6 @@ export const operations: Part = {
   routes(app, guards, application) {
     checkRoutes(app, guards, application);
     actionRoutes(app, guards);
-    effectRoutes(app, guards);
     inspectRoutes(app, guards);
     verifyRoutes(app, guards);
   },

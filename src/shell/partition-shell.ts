@@ -9,6 +9,7 @@ import {
   forgetRedelivery,
   Intake,
   newSession,
+  type Measure,
   type Outcome,
   overloaded,
   Partition,
@@ -78,13 +79,12 @@ import {
   type ConnectionHost,
   idleMsMax,
 } from "./connection.ts";
-import { receiveEffects } from "./effect-receiver.ts";
 import type { EffectSender } from "./effect-sender.ts";
 import type { EventSink } from "./event-sink.ts";
 import type { Inspected } from "./inspected.ts";
 import { HeldFrames } from "./held-frames.ts";
-import { Costs } from "./costs.ts";
-import { Measures } from "./measures.ts";
+import type { Costs } from "./costs.ts";
+import type { Measures } from "./measures.ts";
 import { OutstandingSums } from "./outstanding.ts";
 import type { ShellParts } from "./parts.ts";
 import type { ShellPorts } from "./ports.ts";
@@ -96,7 +96,6 @@ import type { Held } from "./polled-frames.ts";
 import { type Poll, Streams } from "./streams.ts";
 import { TenantLink } from "./tenant-link.ts";
 import { Verification } from "./verification.ts";
-import { watchedPorts } from "./watched-ports.ts";
 
 /** A connection that must send its token with `connect` ends after this long without one. */
 const unauthenticatedMsMax = 10_000;
@@ -159,8 +158,8 @@ export class PartitionShell {
   /** Undefined in open development mode, where clients are not authenticated. */
   readonly #link: TenantLink | undefined;
   readonly #admission: Admission;
-  readonly #measures: Measures;
-  /** Undefined: the deployment has no metrics. */
+  /** Undefined: the Worker, or its deployment, has no metrics. So are the costs. */
+  readonly #measures: Measures | undefined;
   readonly #costs: Costs | undefined;
   readonly #verification: Verification;
   /** The tag of the keys at the last look. */
@@ -177,8 +176,9 @@ export class PartitionShell {
     const { name, model, roles, parts } = settings;
     const now = () => given.now();
     const { metrics } = given;
-    const costs = metrics && new Costs(metrics, now);
-    const ports = costs ? watchedPorts(given, costs) : given;
+    const { measuring } = parts;
+    const costs = metrics && measuring && new measuring.Costs(metrics, now);
+    const ports = (costs && measuring?.watchedPorts(given, costs)) ?? given;
     this.#settings = settings;
     this.#ports = ports;
     this.#costs = costs;
@@ -197,19 +197,22 @@ export class PartitionShell {
       sealJob(() => parts.sealSegment!(this.#partition.audit!, ports, this.#turns, ports.signHead!)),
       sweepSockets((at) => this.#endIdle(at)),
     ];
-    const measures = new Measures({
-      partition: name.partition,
-      newIncarnation: () => ports.random.incarnation(),
-      metrics: ports.metrics,
-      costs: costs && { counted: costs, storedBytes: () => metrics.storedBytes() },
-      now,
-      afterIo: (run) => ports.afterIo(run),
-      gauges: () => this.#gauges,
-      condition: () => this.#partition.condition,
-      head: () => this.#partition.head,
-      verified: () => this.#verification.last,
-    });
-    this.#measures = measures;
+    this.#measures =
+      costs &&
+      measuring &&
+      new measuring.Measures({
+        partition: name.partition,
+        newIncarnation: () => ports.random.incarnation(),
+        metrics,
+        costs: { counted: costs, storedBytes: () => metrics.storedBytes() },
+        now,
+        afterIo: (run) => ports.afterIo(run),
+        gauges: () => this.#gauges,
+        condition: () => this.#partition.condition,
+        head: () => this.#partition.head,
+        verified: () => this.#verification.last,
+      });
+    const measure: Measure = this.#measures?.count ?? (() => {});
     const outstanding = new OutstandingSums();
     const corePorts = {
       storage: ports.storage,
@@ -217,7 +220,7 @@ export class PartitionShell {
       sha256,
       hmac,
       log: ports.log,
-      measure: measures.count,
+      measure,
       unread: (at: number) => outstanding.unread(at),
       askTenant: (count: number) => void this.#link?.requestGrant(count),
       defer: (run: (now: number) => void, delayMs: number) =>
@@ -310,7 +313,7 @@ export class PartitionShell {
       partition,
       turns: this.#turns,
       log: ports.log,
-      measure: measures.count,
+      measure,
       now,
       timer: (run, delayMs) => ports.timer(run, delayMs),
     });
@@ -373,7 +376,7 @@ export class PartitionShell {
       ...(chosen ? { dialect: chosen.name } : {}),
       ...(traceId === undefined ? {} : { traceId }),
     };
-    this.#measures.count("connections", 1);
+    this.#measures?.count("connections", 1);
     return this.#step(() => this.wake(carrier(attachment), attachment));
   }
 
@@ -412,7 +415,7 @@ export class PartitionShell {
     this.#costs?.request();
     const failure = (await this.#admission.admit(asked.author)) ?? this.#admission.capacityFailure(asked.author, false);
     if (failure) return this.#refuse(failure, traceId);
-    this.#measures.count("connections", 1);
+    this.#measures?.count("connections", 1);
     return await this.#step(() =>
       asked.kind === "events" ? this.#streams.read(asked, traceId) : this.#streams.connect(asked.author, traceId),
     );
@@ -455,7 +458,7 @@ export class PartitionShell {
         const now = this.#ports.now();
         this.#partition.assertMayRead(principal, now);
         this.#partition.payForRead(principal, 0, now);
-        if (opens) this.#measures.count("connections", 1);
+        if (opens) this.#measures?.count("connections", 1);
         const id = connectionId ?? this.#streams.openPolled(author, traceId);
         if (typeof id !== "string") return id;
         // The first answer of a connection brings its id.
@@ -531,6 +534,9 @@ export class PartitionShell {
   /** Decides effects of the partition `from`, in their order. Returns what became of the first ones. */
   async deliver(from: string, effects: readonly SubmittedEffect[], traceId: string): Promise<readonly Delivered[]> {
     this.#costs?.request();
+    const { receiveEffects } = this.#settings.parts;
+    // As while a version of the Worker replaces one that had the part.
+    if (!receiveEffects) return [{ kind: "later", code: "not_configured" }];
     const host = {
       model: this.#settings.model,
       admit: () => this.#admission.admitUncounted(),
@@ -686,7 +692,7 @@ export class PartitionShell {
 
   /** @throws Refusal where the Worker does not have the part. */
   get #deadLetters(): NonNullable<Partition["deadLetters"]> {
-    return this.#partition.deadLetters ?? missing("operations");
+    return this.#partition.deadLetters ?? missing("effectsAndTimers");
   }
 
   /** Lists dead letters after the effect `after`. */
@@ -886,7 +892,7 @@ export class PartitionShell {
       this.#arm(this.#partition.nextDue);
       this.#effects?.start();
       this.#rest();
-      this.#measures.entered();
+      this.#measures?.entered();
     }
   }
 

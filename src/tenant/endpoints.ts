@@ -1,5 +1,6 @@
 import type { Endpoint, EndpointRoute, EndpointSecret } from "../platform/courier-api.ts";
 import { bounds, type Failure } from "../protocol/index.ts";
+import { EndpointsTable } from "../storage/tenant/endpoints.ts";
 import type { TenantStorage } from "../storage/tenant/storage.ts";
 
 /** How an endpoint is made or changed. */
@@ -17,17 +18,19 @@ export interface PutEndpoint {
 /** The rules of a tenant's endpoints. Synchronous: each call is one step. */
 export class Endpoints {
   readonly #storage: TenantStorage;
+  readonly #table: EndpointsTable;
 
   constructor(storage: TenantStorage) {
     this.#storage = storage;
+    this.#table = storage.table(EndpointsTable);
   }
 
   find(id: string): Endpoint | undefined {
-    return this.#storage.endpoints.find(id);
+    return this.#table.find(id);
   }
 
   all(): Endpoint[] {
-    return this.#storage.endpoints.all();
+    return this.#table.all();
   }
 
   /** The endpoints that get effects. */
@@ -68,7 +71,7 @@ export class Endpoints {
   /** Returns whether there was one. */
   remove(id: string, now: number): boolean {
     if (!this.find(id)) return false;
-    this.#storage.transaction(now, (writes) => writes.endpoints.remove(id));
+    this.#storage.transaction(now, () => this.#table.remove(id));
     return true;
   }
 
@@ -101,7 +104,7 @@ export class Endpoints {
   }
 
   #put(endpoint: Endpoint, now: number): Endpoint {
-    this.#storage.transaction(now, (writes) => writes.endpoints.put(endpoint));
+    this.#storage.transaction(now, () => this.#table.put(endpoint));
     return endpoint;
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { tableOf } from "../../src/cli/commands/costs.ts";
 import { single } from "../../src/core/index.ts";
 import type { DayCost, MetricsReport } from "../../src/platform/metrics-api.ts";
+import { allParts } from "../../src/shell/all-parts.ts";
 import { Costs } from "../../src/shell/costs.ts";
 import { DirectoryStorage } from "../../src/storage/directory/storage.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
@@ -24,7 +25,7 @@ const midnight = Date.parse("2026-11-30T00:00:00Z");
 const none = { requests: 0, socketMessages: 0, rowsRead: 0, rowsWritten: 0, activeMs: 0, storedBytes: 0, events: 0 };
 
 /** A partition whose reports are kept. */
-function billedRoom(now = midnight) {
+function billedRoom(now = midnight, parts = allParts) {
   const driver = new BilledDriver();
   const reports: MetricsReport[] = [];
   const billed = {
@@ -32,13 +33,25 @@ function billedRoom(now = midnight) {
     rowsRead: () => driver.rowsRead,
     storedBytes: () => 4_096,
   };
-  const room = new TestShell({ driver, billed, now, report: async (report) => void reports.push(report) });
+  const room = new TestShell({ driver, billed, now, parts, report: async (report) => void reports.push(report) });
   const costs = (): readonly DayCost[] =>
     reports.reduce<readonly DayCost[]>((sum, report) => addCosts(sum, report.costs ?? []), []);
   return { driver, reports, room, costs };
 }
 
 describe("what a partition costs", () => {
+  it("[OB-2] [EC-5] is not counted, and nothing is reported, where the Worker does not have the part", async () => {
+    const { measuring: _, ...others } = allParts;
+    for (const [parts, times] of [
+      [allParts, 1],
+      [others, 0],
+    ] as const) {
+      const { room, reports } = billedRoom(midnight, parts);
+      await room.submit(author, set("a"));
+      expect(reports).toHaveLength(times);
+    }
+  });
+
   it("[OB-2] is what the storage has counted, every request and message, and every alarm that was set", async () => {
     const { driver, room, reports, costs } = billedRoom();
     for (let at = 0; at < 30; at++) {

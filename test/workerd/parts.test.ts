@@ -10,6 +10,7 @@ import {
   describeRoute,
   effectsAndTimers,
   openApi,
+  operations,
   schemaOf,
   signedRequests,
   webhooks,
@@ -50,6 +51,12 @@ describe("a Worker without parts", () => {
       expect(await ask([], path)).toMatchObject({ status: 404, body: { code: "not_found" } });
     },
   );
+
+  it("[EC-5] [TX-13] the dead letters of a partition come with what sends effects", async () => {
+    const path = `/v1/partitions/${fresh("counter")}/dead-letters`;
+    expect(await ask([effectsAndTimers], path)).toMatchObject({ status: 200, body: { deadLetters: [] } });
+    expect((await ask([operations], path)).status).toBe(404);
+  });
 
   it("[EC-5] [OB-5] describes the routes that it has, and no others", async () => {
     const { paths } = (await ask([openApi, webhooks], "/openapi.json")).body;

@@ -3,20 +3,8 @@ import type { Database } from "../database.ts";
 import type { SqlRow } from "../driver.ts";
 import { bytesOf, textOf } from "../text.ts";
 
-export interface EndpointReads {
-  find(id: string): Endpoint | undefined;
-  /** All, in the order of their ids. */
-  all(): Endpoint[];
-}
-
-export interface EndpointWrites {
-  /** Stores an endpoint; one of the same id is replaced. */
-  put(endpoint: Endpoint): void;
-  remove(id: string): void;
-}
-
 /** The table `endpoints` of the tenant's migration 0002. */
-export class EndpointsTable implements EndpointReads, EndpointWrites {
+export class EndpointsTable {
   readonly #database: Database;
 
   constructor(database: Database) {
@@ -28,10 +16,12 @@ export class EndpointsTable implements EndpointReads, EndpointWrites {
     return row && endpointOf(row);
   }
 
+  /** All, in the order of their ids. */
   all(): Endpoint[] {
     return this.#database.read("SELECT * FROM endpoints ORDER BY id").map(endpointOf);
   }
 
+  /** Stores an endpoint; one of the same id is replaced. */
   put({ id, url, types, state, paused, reason, ownHost, secrets, createdAt }: Endpoint): void {
     this.#database.write(
       "INSERT OR REPLACE INTO endpoints (id, url, types, state, paused, reason, own_host, secrets, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

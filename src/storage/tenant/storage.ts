@@ -2,7 +2,6 @@ import { Database, type Synchronous } from "../database.ts";
 import type { SqlDriver } from "../driver.ts";
 import type { Migration } from "../migrations.ts";
 import { type ActionReads, ActionsTable, type ActionWrites } from "./admin-actions.ts";
-import { type EndpointReads, EndpointsTable, type EndpointWrites } from "./endpoints.ts";
 import { type PartitionReads, PartitionsTable, type PartitionWrites } from "./partitions.ts";
 import { type TenantBucketReads, TenantBucketsTable, type TenantBucketWrites } from "./rate-buckets.ts";
 import { type RevocationReads, RevocationsTable, type RevocationWrites } from "./revocations.ts";
@@ -18,7 +17,6 @@ interface TenantReads {
   readonly subscriptions: SubscriptionReads;
   readonly tickets: TicketReads;
   readonly rateBuckets: TenantBucketReads;
-  readonly endpoints: EndpointReads;
   readonly actions: ActionReads;
 }
 
@@ -30,7 +28,6 @@ interface TenantWrites {
   readonly subscriptions: SubscriptionWrites;
   readonly tickets: TicketWrites;
   readonly rateBuckets: TenantBucketWrites;
-  readonly endpoints: EndpointWrites;
   readonly actions: ActionWrites;
 }
 
@@ -42,7 +39,6 @@ export class TenantStorage implements TenantReads {
   readonly subscriptions: SubscriptionReads;
   readonly tickets: TicketReads;
   readonly rateBuckets: TenantBucketReads;
-  readonly endpoints: EndpointReads;
   readonly actions: ActionReads;
   readonly #database: Database;
   readonly #writes: TenantWrites;
@@ -56,7 +52,6 @@ export class TenantStorage implements TenantReads {
       subscriptions: new SubscriptionsTable(database),
       tickets: new TicketsTable(database),
       rateBuckets: new TenantBucketsTable(database),
-      endpoints: new EndpointsTable(database),
       actions: new ActionsTable(database),
     };
     this.#database = database;
@@ -67,8 +62,12 @@ export class TenantStorage implements TenantReads {
     this.subscriptions = tables.subscriptions;
     this.tickets = tables.tickets;
     this.rateBuckets = tables.rateBuckets;
-    this.endpoints = tables.endpoints;
     this.actions = tables.actions;
+  }
+
+  /** A table that only a part of the Worker needs; it is written in transactions of this storage. */
+  table<T>(Table: new (database: Database) => T): T {
+    return new Table(this.#database);
   }
 
   /** Whether anything was ever written. */

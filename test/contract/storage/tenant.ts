@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { Endpoint } from "../../../src/platform/courier-api.ts";
 import type { Revocation } from "../../../src/platform/rpc.ts";
 import type { SqlDriver } from "../../../src/storage/driver.ts";
+import { EndpointsTable } from "../../../src/storage/tenant/endpoints.ts";
 import { TenantStorage } from "../../../src/storage/tenant/storage.ts";
 import { now, type StorageFixture, tables } from "./fixture.ts";
 
@@ -139,15 +140,16 @@ export function tenantSuite(fixture: StorageFixture): void {
         secrets: [{ sealed: "a.b.c" }, { sealed: "d.e.f", until: now }],
       };
       const { types: _, reason: __, ...plain } = endpoint;
-      expect(storage.endpoints.all()).toEqual([]);
-      storage.transaction(now, (writes) => {
-        writes.endpoints.put({ ...endpoint, paused: false });
-        writes.endpoints.put(endpoint);
-        writes.endpoints.put({ ...plain, id: "audit", state: "active" });
+      const endpoints = storage.table(EndpointsTable);
+      expect(endpoints.all()).toEqual([]);
+      storage.transaction(now, () => {
+        endpoints.put({ ...endpoint, paused: false });
+        endpoints.put(endpoint);
+        endpoints.put({ ...plain, id: "audit", state: "active" });
       });
-      expect(storage.endpoints.find("billing")).toEqual(endpoint);
-      expect(storage.endpoints.all()).toEqual([{ ...plain, id: "audit", state: "active" }, endpoint]);
-      storage.transaction(now, (writes) => writes.endpoints.remove("billing"));
-      expect(storage.endpoints.find("billing")).toBeUndefined();
+      expect(endpoints.find("billing")).toEqual(endpoint);
+      expect(endpoints.all()).toEqual([{ ...plain, id: "audit", state: "active" }, endpoint]);
+      storage.transaction(now, () => endpoints.remove("billing"));
+      expect(endpoints.find("billing")).toBeUndefined();
     }));
 }

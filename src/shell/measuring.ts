@@ -1,0 +1,6 @@
+import { Costs } from "./costs.ts";
+import { Measures } from "./measures.ts";
+import { watchedPorts } from "./watched-ports.ts";
+
+/** What counts what a partition does, and what of it is billed. */
+export const measuring = { Costs, Measures, watchedPorts };
