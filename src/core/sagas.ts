@@ -51,15 +51,14 @@ export function findSaga(model: AnyModel, live: Live, id: string): FoundSaga {
 
 /** A page of sagas, in the order of their ids. With a status it can have fewer than `limit`, and still a next one. */
 export function listSagas(model: AnyModel, live: Live, { status, after, limit }: SagaQuery): SagaPage {
-  const { pageMax, pageScannedMax } = sagaBounds;
-  const most = Math.min(limit, pageMax);
+  const most = Math.min(limit, sagaBounds.pageMax);
   const page = read(model, live, ({ sagas }): SagaPage => {
     const { runs } = sagas;
     // One more: whether there is a next page.
-    const ids = sagaIdsOf(sagas, live.fold.state.context).after(after, (status ? pageScannedMax : most) + 1);
+    const ids = sagaIdsOf(sagas, live.fold.state.context).after(after, (status ? sagaBounds.pageScannedMax : most) + 1);
     const found: ListedSaga[] = [];
     let scanned = 0;
-    while (scanned < Math.min(ids.length, pageScannedMax) && found.length < most) {
+    while (scanned < Math.min(ids.length, sagaBounds.pageScannedMax) && found.length < most) {
       const id = ids[scanned++]!;
       if (status === undefined || runs[id]!.status === status) found.push(listed(model, id, runs[id]!));
     }

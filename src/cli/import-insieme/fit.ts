@@ -73,23 +73,23 @@ export class Fitting {
 }
 
 function faultsOf({ id, type, label, userId, schemaVersion, payload, clientTs }: TheirEvent): string[] {
-  const { typeLengthMax, annotationLengthMax, frameBytesMax } = bounds;
   const faults: string[] = [];
   if (!isItemId(id)) faults.push("its id is not 1 to 128 characters without control characters");
-  if (type.length === 0 || type.length > typeLengthMax) {
-    faults.push(`its type does not have 1 to ${typeLengthMax} characters`);
+  if (type.length === 0 || type.length > bounds.typeLengthMax) {
+    faults.push(`its type does not have 1 to ${bounds.typeLengthMax} characters`);
   }
   for (const [name, text] of [
     ["partition", label],
     ["user id", userId],
   ] as const) {
-    if (text !== undefined && (text.length === 0 || text.length > annotationLengthMax)) {
-      faults.push(`its ${name} does not have 1 to ${annotationLengthMax} characters`);
+    if (text !== undefined && (text.length === 0 || text.length > bounds.annotationLengthMax)) {
+      faults.push(`its ${name} does not have 1 to ${bounds.annotationLengthMax} characters`);
     }
   }
   if (!Number.isSafeInteger(schemaVersion) || schemaVersion < 1) faults.push("its schemaVersion is no version");
   if (!Number.isFinite(clientTs)) faults.push("the time of its client is no number");
-  if (utf8Length(payload) > frameBytesMax) faults.push(`its payload has more than ${frameBytesMax} bytes`);
+  if (utf8Length(payload) > bounds.frameBytesMax)
+    faults.push(`its payload has more than ${bounds.frameBytesMax} bytes`);
   const parsed = parseJson(payload);
   if (!parsed.ok) faults.push(...parsed.violations.map(({ field, message }) => `its payload: ${field} ${message}`));
   else if (typeof parsed.value !== "object" || parsed.value === null || Array.isArray(parsed.value)) {

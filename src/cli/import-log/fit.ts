@@ -45,23 +45,23 @@ export class LogFitting {
 }
 
 function faultsOf({ type, version, payload, clientId, author, label, userId }: JsonObject): string[] {
-  const { typeLengthMax, annotationLengthMax, idLengthMax, frameBytesMax } = bounds;
   const faults: string[] = [];
-  if (!isText(type, typeLengthMax)) faults.push(`its type does not have 1 to ${typeLengthMax} characters`);
+  if (!isText(type, bounds.typeLengthMax))
+    faults.push(`its type does not have 1 to ${bounds.typeLengthMax} characters`);
   // Where a model hides its authors, it is empty.
-  if (clientId !== "" && !isText(clientId, idLengthMax))
-    faults.push(`its clientId has more than ${idLengthMax} characters`);
+  if (clientId !== "" && !isText(clientId, bounds.idLengthMax))
+    faults.push(`its clientId has more than ${bounds.idLengthMax} characters`);
   if (author !== undefined && !isText(author, Infinity)) faults.push("its author is no text");
   if (version !== undefined && !(Number.isSafeInteger(version) && Number(version) > 0))
     faults.push("its version is none");
   for (const [name, value] of Object.entries({ label, userId })) {
-    if (value !== undefined && !isText(value, annotationLengthMax)) {
-      faults.push(`its ${name} does not have 1 to ${annotationLengthMax} characters`);
+    if (value !== undefined && !isText(value, bounds.annotationLengthMax)) {
+      faults.push(`its ${name} does not have 1 to ${bounds.annotationLengthMax} characters`);
     }
   }
   if (!isJsonObject(payload)) return [...faults, "its payload is no object"];
   const text = JSON.stringify(payload);
-  if (utf8Length(text) > frameBytesMax) faults.push(`its payload has more than ${frameBytesMax} bytes`);
+  if (utf8Length(text) > bounds.frameBytesMax) faults.push(`its payload has more than ${bounds.frameBytesMax} bytes`);
   const parsed = parseJson(text);
   if (!parsed.ok) faults.push(...parsed.violations.map(({ field, message }) => `its payload: ${field} ${message}`));
   return faults;

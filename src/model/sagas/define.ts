@@ -79,14 +79,19 @@ export function defineSaga<const Name extends string, Input extends z.core.$ZodT
   { input, steps }: { input: Input; steps: readonly SagaStep<z.core.input<Input>>[] },
 ): Saga<Name, Input> {
   assert(sagaName.test(name), `"${name}" cannot name a saga`);
-  const { stepsMax, retriesMax, timeoutMsMin, timeoutMsMax } = sagaBounds;
-  assert(steps.length > 0 && steps.length <= stepsMax, `saga ${name}: it has 1 to ${stepsMax} steps`);
-  for (const [at, { timeoutMs = timeoutMsMin, retries = 0 }] of steps.entries()) {
+  assert(
+    steps.length > 0 && steps.length <= sagaBounds.stepsMax,
+    `saga ${name}: it has 1 to ${sagaBounds.stepsMax} steps`,
+  );
+  for (const [at, { timeoutMs = sagaBounds.timeoutMsMin, retries = 0 }] of steps.entries()) {
     const step = `saga ${name}: step ${at}`;
-    assert(isWhole(retries, 0, retriesMax), `${step}: retries is a whole number up to ${retriesMax}`);
     assert(
-      isWhole(timeoutMs, timeoutMsMin, timeoutMsMax),
-      `${step}: timeoutMs is a whole number from ${timeoutMsMin} to ${timeoutMsMax}`,
+      isWhole(retries, 0, sagaBounds.retriesMax),
+      `${step}: retries is a whole number up to ${sagaBounds.retriesMax}`,
+    );
+    assert(
+      isWhole(timeoutMs, sagaBounds.timeoutMsMin, sagaBounds.timeoutMsMax),
+      `${step}: timeoutMs is a whole number from ${sagaBounds.timeoutMsMin} to ${sagaBounds.timeoutMsMax}`,
     );
   }
   return { name, input, steps };

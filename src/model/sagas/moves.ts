@@ -153,8 +153,7 @@ function send({ run, saga, sagas, id, now }: Move): void {
 }
 
 function pause({ run, sagas, id, now }: Move): void {
-  const { pauseMs, pauseMsMax } = sagaBounds;
-  run.until = now + Math.min(pauseMs * 2 ** run.attempt, pauseMsMax);
+  run.until = now + Math.min(sagaBounds.pauseMs * 2 ** run.attempt, sagaBounds.pauseMsMax);
   run.attempt++;
   run.pauses = true;
   run.fence++;
@@ -181,7 +180,6 @@ function end(move: Move, status: "COMPLETED" | "COMPENSATED"): void {
 
 /** Keeps a saga that has ended, and forgets the oldest ones where they are too many, or take too much. */
 function keep({ run, sagas, id, context }: Move): void {
-  const { endedMax, endedBytesMax } = sagaBounds;
   const ids = idsOf(sagas, context);
   if (sagas.last === undefined) sagas.first = id;
   else sagas.runs[sagas.last]!.next = id;
@@ -191,7 +189,7 @@ function keep({ run, sagas, id, context }: Move): void {
   run.charge ??= chargeOf(id, run.input);
   let bytes = (sagas.endedBytes ?? 0) + run.charge;
   // The newest one stays, whatever it takes: the input of one that an earlier version has started had no bound.
-  while (sagas.first !== id && (sagas.ended > endedMax || bytes > endedBytesMax)) {
+  while (sagas.first !== id && (sagas.ended > sagaBounds.endedMax || bytes > sagaBounds.endedBytesMax)) {
     const oldest = sagas.first!;
     const { next, charge = 0 } = sagas.runs[oldest]!;
     ids.remove(oldest);
@@ -205,11 +203,10 @@ function keep({ run, sagas, id, context }: Move): void {
 
 /** A rejection as it is kept: who rejects may say more than the state has room for. */
 function problemOf(step: number, { code, detail }: { code: string; detail: string }): SagaProblem {
-  const { problemCodeLengthMax, problemDetailLengthMax } = sagaBounds;
   return {
     step,
-    code: code.slice(0, problemCodeLengthMax).toWellFormed(),
-    detail: detail.slice(0, problemDetailLengthMax).toWellFormed(),
+    code: code.slice(0, sagaBounds.problemCodeLengthMax).toWellFormed(),
+    detail: detail.slice(0, sagaBounds.problemDetailLengthMax).toWellFormed(),
   };
 }
 

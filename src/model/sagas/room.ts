@@ -56,19 +56,20 @@ export function objectionToRoom(
   id: string,
   input: JsonObject,
 ): Objection | undefined {
-  const { openMax, openBytesMax, inputBytesMax } = sagaBounds;
-  if (exceedsUtf8(JSON.stringify(input), inputBytesMax)) {
-    const message = `The input of a saga has at most ${inputBytesMax} bytes of JSON.`;
+  if (exceedsUtf8(JSON.stringify(input), sagaBounds.inputBytesMax)) {
+    const message = `The input of a saga has at most ${sagaBounds.inputBytesMax} bytes of JSON.`;
     return { field: "payload.input", code: "INPUT_TOO_LARGE", message };
   }
-  const bytesLeft = openBytesMax - (sagas.bytes ?? 0);
+  const bytesLeft = sagaBounds.openBytesMax - (sagas.bytes ?? 0);
   const charge = chargeOf(id, input);
-  if (sagas.open >= openMax || charge > bytesLeft) {
-    return tooMany(`At most ${openMax} sagas, and what they carry in ${openBytesMax} bytes, can be open here.`);
+  if (sagas.open >= sagaBounds.openMax || charge > bytesLeft) {
+    return tooMany(
+      `At most ${sagaBounds.openMax} sagas, and what they carry in ${sagaBounds.openBytesMax} bytes, can be open here.`,
+    );
   }
   if (author === undefined) return undefined;
   const own = shareOf(sagas, author);
-  if (hasShareLeft(own.open, sagas.open, openMax) && own.bytes + charge <= bytesLeft) return undefined;
+  if (hasShareLeft(own.open, sagas.open, sagaBounds.openMax) && own.bytes + charge <= bytesLeft) return undefined;
   return tooMany(`${sagas.open} sagas are open here, ${own.open} of them yours: the others are for other authors.`);
 }
 
