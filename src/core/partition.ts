@@ -29,7 +29,6 @@ import { type FollowUp, JobRunner } from "./jobs/runner.ts";
 import { beginSnapshot, completeSnapshot, type SnapshotDraft } from "./jobs/snapshots.ts";
 import { socketSweepMs } from "./jobs/sweep-sockets.ts";
 import { Memory } from "./memory.ts";
-import { gaugesOf } from "./gauges.ts";
 import { modelTag } from "./model-tag.ts";
 import type { CoreParts } from "./parts.ts";
 import { describe, type Ports } from "./ports.ts";
@@ -464,7 +463,7 @@ export class Partition {
 
   /** What the model says of the state in figures. */
   gauges(now: number): Readonly<Record<string, number>> {
-    return gaugesOf(this.#environment.model, this.#memory.load(now), now);
+    return this.#parts.gaugesOf?.(this.#environment.model, this.#memory.load(now), now) ?? {};
   }
 
   /**

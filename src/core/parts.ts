@@ -1,6 +1,7 @@
 import type { Audit } from "./audit/audit.ts";
 import type { DeadLetters } from "./effects/dead-letters.ts";
 import type { causing } from "./effects/causing.ts";
+import type { gaugesOf } from "./gauges.ts";
 import type { Inspection } from "./inspection.ts";
 import type { findSaga, listSagas } from "./sagas.ts";
 import type { NextOccurrence } from "./timers/recurrence.ts";
@@ -17,6 +18,8 @@ export interface CoreParts {
   readonly Audit?: typeof Audit;
   /** Verifies what was sealed. */
   readonly SegmentCheck?: typeof SegmentCheck;
+  /** Reads what a model says of its state in figures; absent: nothing. */
+  readonly gaugesOf?: typeof gaugesOf;
   /** Reads sagas. */
   readonly sagas?: { readonly findSaga: typeof findSaga; readonly listSagas: typeof listSagas };
   /** What was given up. */

@@ -9,6 +9,7 @@ import { Audit } from "../core/audit/audit.ts";
 import { decideImported } from "../core/decide/import.ts";
 import { causing } from "../core/effects/causing.ts";
 import { DeadLetters } from "../core/effects/dead-letters.ts";
+import { gaugesOf } from "../core/gauges.ts";
 import { findSaga, listSagas } from "../core/sagas.ts";
 import { nextOccurrence } from "../core/timers/cron.ts";
 import { SegmentCheck } from "../core/verify/segments.ts";
@@ -112,7 +113,7 @@ export const webhooks: Part<{ CourierObject: ObjectClass<CourierEnv, CourierRpc>
  */
 export const metrics: Part<{ MetricsObject: ObjectClass<Cloudflare.Env, MetricsRpc> }> = {
   name: "metrics",
-  ofObjects: { measuring, reporterOf },
+  ofObjects: { gaugesOf, measuring, reporterOf },
   adds: () => ({ MetricsObject }),
   routes(app, guards, application) {
     metricsRoutes(app, guards, application);

@@ -2,6 +2,7 @@ import { Audit } from "../core/audit/audit.ts";
 import { decideImported } from "../core/decide/import.ts";
 import { causing } from "../core/effects/causing.ts";
 import { DeadLetters } from "../core/effects/dead-letters.ts";
+import { gaugesOf } from "../core/gauges.ts";
 import { findSaga, listSagas } from "../core/sagas.ts";
 import { nextOccurrence } from "../core/timers/cron.ts";
 import { SegmentCheck } from "../core/verify/segments.ts";
@@ -19,6 +20,7 @@ export const allParts: ShellParts = {
   decideImported,
   causing,
   DeadLetters,
+  gaugesOf,
   EffectSender,
   measuring,
   receiveEffects,

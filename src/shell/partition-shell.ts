@@ -28,14 +28,12 @@ import {
   sweepRecords,
   sweepSockets,
   Turns,
-  type Usages,
   verifyJob,
   type Work,
 } from "../core/index.ts";
 import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
 import { hmac, sha256 } from "../platform/hash.ts";
-import { type Gauge, gaugeOfModel } from "../platform/metrics-api.ts";
 import type { SubmittedEffect } from "../platform/rpc.ts";
 import type { ReadOptions, RequestContext, StreamRequest, TenantChanges } from "../platform/rpc.ts";
 import {
@@ -207,7 +205,10 @@ export class PartitionShell {
         costs: { counted: costs, storedBytes: () => metrics.storedBytes() },
         now,
         afterIo: (run) => ports.afterIo(run),
-        gauges: () => this.#gauges,
+        gauges: () => {
+          const open = { connections: this.#admission.usage, streams: this.#streams.usage };
+          return measuring.presentGauges(this.#partition, model.name, open, now());
+        },
         condition: () => this.#partition.condition,
         head: () => this.#partition.head,
         verified: () => this.#verification.last,
@@ -901,24 +902,6 @@ export class PartitionShell {
     const { travel } = this.#partition;
     if (travel.keeps) travel.rest(this.#ports.now());
     if (this.#verification.keeps) this.#verification.rest(this.#ports.now());
-  }
-
-  /** What a report says of the present. */
-  get #gauges(): readonly Gauge[] {
-    const open = { connections: this.#admission.usage, streams: this.#streams.usage };
-    let all: Usages = open;
-    let ofModel: readonly Gauge[] = [];
-    try {
-      const now = this.#ports.now();
-      all = { ...this.#partition.usages(now), ...open };
-      ofModel = Object.entries(this.#partition.gauges(now)).map(([name, used]) => ({
-        name: gaugeOfModel(name, this.#settings.model.name),
-        used,
-      }));
-    } catch {
-      // Each request is answered why the storage cannot be read, and that is logged.
-    }
-    return [...Object.entries(all).map(([name, { used, max }]) => ({ name, used, max: max ?? undefined })), ...ofModel];
   }
 
   /** Ends what other keys have let in. Keys that were changed must not wait until something restarts the object. */
