@@ -80,6 +80,8 @@ export interface ConnectionHost {
   now(): number;
   /** Runs `run` once, after `delayMs` milliseconds. Returns a function that cancels it. */
   timer(run: () => void, delayMs: number): () => void;
+  /** The same, for what is short and comes again and again. */
+  pause(run: () => void, delayMs: number): () => void;
   /** Returns the author of a token that was received in a frame, or why it is refused; undefined in open development mode, where tokens are ignored. */
   authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
   /** A text that nobody can guess. */
@@ -275,9 +277,9 @@ export class Connection implements Subscriber, FrameSource {
 
   #serveLater(): void {
     this.#cancelTimer?.();
-    const { intake, timer, step, now } = this.#host;
+    const { intake, pause, step, now } = this.#host;
     const delayMs = Math.min(this.#msUntilServed(now()), servedMsMax);
-    if (delayMs > 0) this.#cancelTimer = timer(() => step(() => this.serve()), delayMs);
+    if (delayMs > 0) this.#cancelTimer = pause(() => step(() => this.serve()), delayMs);
     else if (!this.#servedNext) {
       this.#servedNext = true;
       intake.turns.later(() => {
@@ -432,7 +434,7 @@ export class Connection implements Subscriber, FrameSource {
   /** Has a client that makes no requests receive what it has not received yet, as fast as it reads. */
   follow(): void {
     if (this.#ended || this.#cancelFollow || !this.session.follows) return;
-    const { intake, step, timer, now } = this.#host;
+    const { intake, step, pause, now } = this.#host;
     const next = () => {
       this.#cancelFollow = undefined;
       if (this.#ended || !this.session.follows) return;
@@ -440,7 +442,7 @@ export class Connection implements Subscriber, FrameSource {
       else if (!intake.offer(this, this.#work({ kind: "follow", requestId: undefined }, ""), 0)) this.overflowed();
     };
     const delayMs = Math.min(this.#msUntilRead(now()), servedMsMax);
-    if (delayMs > 0) this.#cancelFollow = timer(() => step(next), delayMs);
+    if (delayMs > 0) this.#cancelFollow = pause(() => step(next), delayMs);
     else {
       this.#cancelFollow = () => {};
       intake.turns.later(next);

@@ -90,6 +90,7 @@ import { rebuild } from "./rebuild.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
 import { Reads } from "./reads.ts";
 import { StateReaders } from "./state-readers.ts";
+import { Pauses } from "./pauses.ts";
 import type { Held } from "./polled-frames.ts";
 import { type Poll, Streams } from "./streams.ts";
 import { TenantLink } from "./tenant-link.ts";
@@ -251,6 +252,7 @@ export class PartitionShell {
       turns: this.#turns,
       process: (batch, workMax) => partition.process(batch, ports.now(), workMax),
     });
+    const pauses = new Pauses(ports);
     this.#host = {
       partition,
       dialects: this.#dialects,
@@ -259,6 +261,7 @@ export class PartitionShell {
       held: new HeldFrames(),
       now,
       timer: (run, delayMs) => ports.timer(run, delayMs),
+      pause: (run, delayMs) => pauses.begin(run, delayMs),
       connectionEnded: (connection) => {
         this.#connections.delete(connection);
         this.#detach(connection.session);

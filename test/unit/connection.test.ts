@@ -37,6 +37,7 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
       held: new HeldFrames(),
       now: () => room.now,
       timer: () => () => {},
+      pause: () => () => {},
       nonce: () => "nonce",
       connectionEnded: () => {},
       authenticate: verify,

@@ -71,6 +71,7 @@ function connected(attachment: Partial<Attachment> = {}) {
       held: new HeldFrames(),
       now: () => room.now,
       timer: () => () => {},
+      pause: () => () => {},
       nonce: () => "nonce",
       connectionEnded: () => {},
       authenticate: undefined,

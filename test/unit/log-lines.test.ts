@@ -35,7 +35,7 @@ describe("log lines", () => {
     const withConsole: string[] = [];
     for (const { path, text } of sources) {
       if (path === join("protocol", "log-events.ts")) continue;
-      for (const [, event] of text.matchAll(/(?:\blog|#log|#endpointChanged)\(\s*"(\w+)"/g)) used.add(event!);
+      for (const [, event] of text.matchAll(/(?:\blog|#log|#changed)\(\s*"(\w+)"/g)) used.add(event!);
       if (/\bconsole\b\s*[.[]/.test(text)) withConsole.push(path);
     }
     expect(withConsole).toEqual([join("platform", "log.ts")]);
