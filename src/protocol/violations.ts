@@ -28,33 +28,8 @@ export function violationsOf(
         });
       }
     } else {
-      violations.push({ field: formatPath(path), code: code ?? issue.code, message: messageOf(issue) });
+      violations.push({ field: formatPath(path), code: code ?? issue.code, message: issue.message });
     }
   }
   return violations.slice(0, draftBounds.violationsMax);
-}
-
-/** What zod says where the application has loaded none of its languages, as with `zod/mini`. */
-const unsaid = "Invalid input";
-
-/** The message of an issue: that of the schema or of zod's language; else what was expected. */
-function messageOf(issue: z.core.$ZodIssue): string {
-  if (issue.message !== unsaid) return issue.message;
-  const expected = expectedBy(issue);
-  return expected === undefined ? unsaid : `${unsaid}: expected ${expected}`;
-}
-
-function expectedBy(issue: z.core.$ZodIssue): string | undefined {
-  switch (issue.code) {
-    case "invalid_type":
-      return issue.expected;
-    case "invalid_value":
-      return issue.values.map(String).join(" or ");
-    case "too_small":
-      return `${issue.origin} of ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
-    case "too_big":
-      return `${issue.origin} of ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
-    default:
-      return undefined;
-  }
 }
