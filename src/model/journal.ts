@@ -6,11 +6,6 @@ const spliceArgumentsMax = 8_192;
 
 /** Replaces `deleted` items at `at` by `items`, in place, for any number of items. */
 export function spliceInPlace(array: unknown[], at: number, deleted: number, items: readonly unknown[]): unknown[] {
-  // The usual change, at half the cost.
-  if (at === array.length && items.length === 1) {
-    array.push(items[0]);
-    return [];
-  }
   const removed = array.splice(at, deleted, ...items.slice(0, spliceArgumentsMax));
   for (let from = spliceArgumentsMax; from < items.length; from += spliceArgumentsMax) {
     array.splice(at + from, 0, ...items.slice(from, from + spliceArgumentsMax));

@@ -280,7 +280,7 @@ export class State<S extends object> {
     const container = unwrap(value) as Container;
     if (container !== value) this.#watcher?.inspected?.(container);
     if (!this.#detached.has(container)) {
-      const copy = this.#copyContainer(container);
+      const copy = this.#copy(container) as Container;
       this.#watcher?.added?.(copy);
       return copy;
     }
@@ -315,10 +315,6 @@ export class State<S extends object> {
     }
     const source = unwrap(value) as Container;
     if (source !== value) this.#watcher?.inspected?.(source);
-    return this.#copyContainer(source);
-  }
-
-  #copyContainer(source: Container): Container {
     if (Array.isArray(source)) {
       const target: unknown[] = [];
       this.#count(1 + (source.length >> 3));
@@ -334,12 +330,11 @@ export class State<S extends object> {
     const target: Record<string, unknown> = {};
     const keys = Object.keys(source);
     this.#count(1 + keys.length);
-    // Indexes come first, and all of them before ":". Most keys come after it, and to convert one takes longer.
-    if (keys[0]! < ":" && Number(keys[0]) >= 0) useTable(target);
+    // Indexes come first.
+    if (Number(keys[0]) >= 0) useTable(target);
     for (const key of keys) {
       if (forbiddenKeys.has(key)) throw new KeyError(key);
-      const member = source[key];
-      if (member !== undefined) target[key] = this.#copy(member);
+      if (source[key] !== undefined) target[key] = this.#copy(source[key]);
     }
     return target;
   }
