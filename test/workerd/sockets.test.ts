@@ -69,8 +69,8 @@ describe("hibernation", () => {
     });
     const messages = () => wire.frames.flatMap((frame) => [JSON.parse(frame) as Message].flat());
     await wire.until(() => messages().some(({ id }) => id === "b-300"));
-    // The first eight at once, one frame each. Then the rest in windows: 292 in windows of 36, which is 32 and four for the connection.
-    expect(wire.frames).toHaveLength(1 + 8 + 9);
+    // With `connect` eight at once, one frame each. Then the rest in windows: 293 in windows of 64, the share of a connection.
+    expect(wire.frames).toHaveLength(1 + 7 + 5);
     const ids = (type: string) =>
       messages()
         .filter((one) => one.type === type)
