@@ -95,10 +95,12 @@ it("[OB-2] a report that comes again counts once, also after the object that has
 it("[OB-2] what several partitions have reported within ten seconds is kept before the object sleeps", async () => {
   const stub = env.METRICS.getByName(fresh("tenant"));
   const [now, calls] = [vi.spyOn(Date, "now"), metricsCalls(stub)];
-  let time = Date.parse(day);
+  // To come: an alarm of the past would also run by itself, in between.
+  const begin = Date.parse("2100-01-01T00:00:00Z");
+  let time = begin;
   now.mockImplementation(() => time);
   for (const partition of ["one", "other"]) await calls.report(reportOf(partition, 1));
-  for (time += 3_000; time < Date.parse(day) + 9_000; time += 3_000) await calls.report(reportOf("one", time));
+  for (time += 3_000; time < begin + 9_000; time += 3_000) await calls.report(reportOf("one", time));
   while (await runDurableObjectAlarm(stub)) time += 8_000;
   const { counts } = await calls.summary();
   await evictDurableObject(stub);
