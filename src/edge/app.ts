@@ -55,7 +55,10 @@ export function edge(application: Application, parts: readonly Part[]): Edge {
       const answer = await elsewhere?.(c);
       if (answer) return answer;
     }
-    return refuse(c, { code: "not_found", detail: "There is no route at this address, or it needs a part that this Worker has not." });
+    return refuse(c, {
+      code: "not_found",
+      detail: "There is no route at this address, or it needs a part that this Worker has not.",
+    });
   });
 
   app.onError((error, c) => {
