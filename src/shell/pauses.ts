@@ -53,8 +53,8 @@ export class Pauses {
   /** Ends the pauses that are over, and sets the timer for the next one. */
   #end(): void {
     const now = this.#ports.now();
-    // Those that begin meanwhile await the next timer.
-    for (const pause of [...this.#pauses]) {
+    // Those that begin meanwhile are not over yet.
+    for (const pause of this.#pauses) {
       if (pause.until <= now && this.#pauses.delete(pause)) pause.run();
     }
     if (this.#awaited || this.#pauses.size === 0) return;
