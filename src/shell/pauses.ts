@@ -1,6 +1,7 @@
 import type { ShellPorts } from "./ports.ts";
 
 interface Pause {
+  readonly from: number;
   readonly until: number;
   readonly run: () => void;
 }
@@ -25,7 +26,8 @@ export class Pauses {
 
   /** Runs `run` once, after `delayMs` milliseconds or a little later. Returns a function that cancels it. */
   begin(run: () => void, delayMs: number): () => void {
-    const pause: Pause = { until: this.#ports.now() + delayMs, run };
+    const from = this.#ports.now();
+    const pause: Pause = { from, until: from + delayMs, run };
     this.#pauses.add(pause);
     if (pause.until < this.#due) this.#await();
     return () => {
@@ -53,9 +55,10 @@ export class Pauses {
   /** Ends the pauses that are over, and sets the timer for the next one. */
   #end(): void {
     const now = this.#ports.now();
-    // Those that begin meanwhile are not over yet.
     for (const pause of this.#pauses) {
-      if (pause.until <= now && this.#pauses.delete(pause)) pause.run();
+      // Those that begin meanwhile are not over yet. Where the clock was set back, nobody knows.
+      const isOver = now >= pause.until || now < pause.from;
+      if (isOver && this.#pauses.delete(pause)) pause.run();
     }
     if (this.#awaited || this.#pauses.size === 0) return;
     let due = Number.POSITIVE_INFINITY;
