@@ -71,14 +71,8 @@ class Proofs {
     this.#delivered = position;
     const runs = this.#runs;
     while (runs.length > 0 && runs.at(-1)!.position >= position) runs.pop();
-    if (runs.length < runsMax) {
-      runs.push({ position, end });
-      return;
-    }
-    // No other object: a reader that proves nothing comes here with each window.
-    const newest = runs.at(-1)!;
-    newest.position = position;
-    newest.end = end;
+    if (runs.length === runsMax) runs.pop();
+    runs.push({ position, end });
   }
 
   /** How many bytes this position proves to be read; undefined: none, because it was not sent, or was named before. */
