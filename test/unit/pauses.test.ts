@@ -52,7 +52,7 @@ it("[AU-5] [CL-8] a shorter pause that begins later ends first, and one that is 
   endIo();
   expect([...timers].map(({ due }) => due)).toEqual([1_002]);
   at.now = 1_002;
-  for (const { run } of [...timers]) run();
+  for (const { run } of timers) run();
   endIo();
   expect(ended).toEqual(["short"]);
   cancel();
