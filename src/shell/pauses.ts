@@ -55,10 +55,11 @@ export class Pauses {
   /** Ends the pauses that are over, and sets the timer for the next one. */
   #end(): void {
     const now = this.#ports.now();
-    for (const pause of this.#pauses) {
-      // Those that begin meanwhile are not over yet. Where the clock was set back, nobody knows.
-      const isOver = now >= pause.until || now < pause.from;
-      if (isOver && this.#pauses.delete(pause)) pause.run();
+    // Where the clock was set back, nobody knows how much is left.
+    const over = [...this.#pauses].filter(({ from, until }) => now >= until || now < from);
+    // Those that begin meanwhile are not among them, even where the clock goes on within a turn, as locally.
+    for (const pause of over) {
+      if (this.#pauses.delete(pause)) pause.run();
     }
     if (this.#awaited || this.#pauses.size === 0) return;
     let due = Number.POSITIVE_INFINITY;

@@ -68,3 +68,17 @@ it("[LC-14] [AU-5] a pause ends where the clock was set back", () => {
   endIo();
   expect(ended).toEqual(["a"]);
 });
+
+it("[LC-5] [BD-4] a pause that begins while others end is not ended with them, though the clock goes on meanwhile", () => {
+  const { at, pauses, endIo } = world();
+  let begun = 0;
+  const again = () => {
+    at.now++;
+    begun++;
+    if (begun < 100) pauses.begin(again, 5);
+  };
+  pauses.begin(again, 5);
+  at.now += 5;
+  endIo();
+  expect(begun).toBe(1);
+});
