@@ -135,9 +135,12 @@ describe.concurrent("the demos of the models", { skip: !browserPresent }, () => 
     for (const pane of [later.left, later.right]) {
       await pane.getByRole("button", { name: /^B2, taken by / }).waitFor();
       colours.push(
-        await pane.evaluate((element) => {
+        await pane.evaluate(async (element) => {
           const colour = (of: Element, pseudo?: string) => getComputedStyle(of, pseudo).backgroundColor;
-          return [colour(element.querySelector('[data-seat="B2"]')!), colour(element, "::before")];
+          const seat = element.querySelector('[data-seat="B2"]')!;
+          // A seat goes over to its colour.
+          await Promise.all(seat.getAnimations().map(({ finished }) => finished));
+          return [colour(seat), colour(element, "::before")];
         }),
       );
     }

@@ -96,7 +96,8 @@ describe.runIf(browserPresent)("an editor of a text that others edit, too", () =
       await bob.evaluate(() => textPage.put(textPage.shown().doc.length));
       for (const page of [ann, bob]) await page.evaluate(() => textPage.watch());
       const [typedByAnn, typedByBob] = ["annannannann".repeat(2), "bobbobbob".repeat(2)];
-      const atTheBegin = "bob, before all: ";
+      // No letter of it begins the word that follows, so that each frame can be read in one way only.
+      const atTheBegin = "bob, at the top: ";
       await Promise.all([
         ann.keyboard.type(typedByAnn, { delay: 60 }),
         (async () => {

@@ -217,7 +217,14 @@ describe("the cost of hostile input", () => {
         ),
         fc.maxSafeInteger().map(String),
         fc
-          .double({ noNaN: true, noDefaultInfinity: true, maxExcluded: true, max: 2 ** 53, min: -(2 ** 53) })
+          .double({
+            noNaN: true,
+            noDefaultInfinity: true,
+            maxExcluded: true,
+            max: 2 ** 53,
+            minExcluded: true,
+            min: -(2 ** 53),
+          })
           .map(String),
         fc.constantFrom("null", "true", "false"),
       ),
