@@ -56,7 +56,7 @@ export interface Circumstances {
   machine: string;
   workerd: string;
   command: string;
-  runs: number;
+  runs: { usual: number; besideFloor: number };
 }
 
 /** The page docs/BENCHMARKS.md. */
@@ -64,7 +64,7 @@ export function asMarkdown(rows: readonly Row[], { date, machine, workerd, comma
   const line = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
   return `# Benchmarks
 
-Written by \`${command}\` on ${date}: ${machine}, workerd ${workerd}, ${runs} runs of each, alternating.
+Written by \`${command}\` on ${date}: ${machine}, workerd ${workerd}, ${runs.usual} runs of each, alternating (${runs.besideFloor} where a floor is beside it).
 
 ![Each result, as a share of its bound](images/benchmarks.svg)
 

@@ -82,7 +82,7 @@ if (!quick && Object.keys(measures).every((name) => kept[name])) {
     machine: machine(),
     workerd: workerdVersion(),
     command: "bench" in scripts ? "npm run bench" : "node test/bench/run.ts",
-    runs: bench.runs,
+    runs: { usual: bench.runs, besideFloor: bench.runsBesideFloor },
   };
   mkdirSync(join(projectFolder, "docs", "images"), { recursive: true });
   const page = join(projectFolder, "docs", "BENCHMARKS.md");

@@ -17,10 +17,13 @@ export async function fanOut(bench: Bench): Promise<Row[]> {
   ]) {
     const measureEvents = bench.events(events);
     const job = { subscribers, inFlight, warmupEvents: measureEvents / 3, measureEvents };
-    const [ours, turn] = await bench.alternate([
-      () => bench.stream(bench.fresh(), credit === undefined ? job : { ...job, credit }),
-      () => bench.stream(bench.freshFloor("turn"), job),
-    ]);
+    const [ours, turn] = await bench.alternate(
+      [
+        () => bench.stream(bench.fresh(), credit === undefined ? job : { ...job, credit }),
+        () => bench.stream(bench.freshFloor("turn"), job),
+      ],
+      bench.runsBesideFloor,
+    );
     const rates = (results: typeof ours) => results!.map(({ deliveries, seconds }) => deliveries / seconds);
     const rate = (results: typeof ours) => `${figure(quantile(rates(results), 0.5))}/s`;
     const joined = (results: typeof ours) =>
