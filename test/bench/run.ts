@@ -8,6 +8,7 @@ import { machine, workerdVersion } from "./machine.ts";
 import { catchUp } from "./measures/catch-up.ts";
 import { cost } from "./measures/cost.ts";
 import { costs } from "./measures/costs.ts";
+import { drain } from "./measures/drain.ts";
 import { fanOut } from "./measures/fan-out.ts";
 import { identity } from "./measures/identity.ts";
 import { idle } from "./measures/idle.ts";
@@ -34,6 +35,7 @@ const measures = {
   size,
   scale,
   "catch-up": catchUp,
+  drain,
   idle,
   replay,
   restart,
