@@ -273,6 +273,8 @@ export class Host {
     trace.line(`${schedule.now} alarm`);
     this.#armedAt = undefined;
     this.#alarmRuns = true;
+    // The alarm forgets a drain that is over: a clock that is set back after it brings none back.
+    if (schedule.serverNow >= this.#drained.until) this.#drained = { since: 0, until: 0 };
     const ended = (failed: boolean) => {
       if (incarnation !== this.#incarnation || !incarnation.alive) return;
       this.#alarmRuns = false;
