@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
+import type { StorageWrites } from "../../src/storage/port.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { batch, event, now, rejection } from "../contract/storage/fixture.ts";
 import { bytesPort, migrations } from "../support/partition.ts";
@@ -72,4 +73,26 @@ it("[ID-9] a key is free again when its record is gone, or was never committed",
   expect(append(storage, driver, 3, "swept").appended).toBe(false);
   storage.transaction(now, (writes) => writes.rejections.forget(recordId));
   expect(append(storage, driver, 3, "swept").appended).toBe(true);
+});
+
+it("[ID-11] [TX-3] a key has its record again where the removal is rolled back, though the keys were read in between", () => {
+  const driver = new CountingDriver();
+  const recordId = stored(driver).transaction(now, (writes) => writes.rejections.record(rejection("kept")));
+  const removals: ((rejections: StorageWrites["rejections"]) => void)[] = [
+    (rejections) => rejections.forget(recordId),
+    (rejections) => void rejections.sweep(Number.MAX_SAFE_INTEGER, 10),
+    (rejections) => rejections.forgetOldest([rejection("kept").principal], 10),
+  ];
+  for (const remove of removals) {
+    // Each in a lifetime of its own, which has not read the keys yet.
+    const storage = stored(driver);
+    const failed = () =>
+      storage.transaction(now, (writes) => {
+        remove(writes.rejections);
+        writes.events.append(event(1, { draftId: "other" }));
+        throw new Error("rolled back");
+      });
+    expect(failed).toThrow("rolled back");
+    expect(append(storage, driver, 1, "kept").appended).toBe(false);
+  }
 });

@@ -19,7 +19,7 @@ export class RecordedKeys {
 
   /** Whether a rejection or a batch has this key. Mostly it costs no statement. */
   has(principal: string, key: string): boolean {
-    if (this.#known === undefined) this.#known = this.#read();
+    this.know();
     // Mostly there is none at all: then not even a name is made.
     if (this.#known && (this.#known.size === 0 || !this.#known.has(nameOf(principal, key)))) return false;
     // A record that is known can have been swept, or rolled back.
@@ -37,6 +37,14 @@ export class RecordedKeys {
     if (!this.#known) return;
     if (this.#known.size < knownMax) this.#known.add(nameOf(principal, key));
     else this.#known = null;
+  }
+
+  /**
+   * Reads which keys have records, unless that is known. To be called before records are removed: a rollback brings them
+   * back, and what was read meanwhile would not have their keys.
+   */
+  know(): void {
+    if (this.#known === undefined) this.#known = this.#read();
   }
 
   #read(): Set<string> | null {

@@ -146,10 +146,12 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
   }
 
   forget(recordId: number): void {
+    this.#recordedKeys.know();
     this.#database.write("DELETE FROM idempotency_records WHERE record_id = ?", recordId);
   }
 
   forgetOldest(accounts: readonly string[], limit: number): void {
+    this.#recordedKeys.know();
     const ranges = accounts.map(() => "(principal >= ? AND principal < ?)").join(" OR ");
     this.#database.write(
       `DELETE FROM idempotency_records WHERE record_id IN
@@ -160,6 +162,7 @@ export class RejectionsTable implements RejectionReads, RejectionWrites {
   }
 
   sweep(before: number, limit: number): number {
+    this.#recordedKeys.know();
     return this.#database.write(
       `DELETE FROM idempotency_records WHERE record_id IN
          (SELECT record_id FROM (SELECT record_id, created_at FROM idempotency_records ORDER BY record_id LIMIT ?) WHERE created_at < ?)
