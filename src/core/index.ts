@@ -9,7 +9,7 @@ export type { Usages } from "./usage.ts";
 export type { DraftResult, Outcome, Page, Reply, SessionState, Subscriber, Verdict } from "./replies.ts";
 export { bytesOf, type Frame, type FrameSource, Intake, overloaded } from "./window/intake.ts";
 export { complete, type Steps } from "./steps.ts";
-export { costOfStateText } from "./cost.ts";
+export { costOfBytes, costOfStateText } from "./cost.ts";
 export { Turns } from "./window/turns.ts";
 export type { Authors } from "./authors.ts";
 export { Partition, type SagaReader } from "./partition.ts";

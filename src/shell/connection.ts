@@ -1,5 +1,6 @@
 import {
   bytesOf,
+  costOfBytes,
   type Command,
   type Reply,
   type Frame,
@@ -80,7 +81,7 @@ export interface ConnectionHost {
   now(): number;
   /** Runs `run` once, after `delayMs` milliseconds. Returns a function that cancels it. */
   timer(run: () => void, delayMs: number): () => void;
-  /** The same, for what is short and comes again and again. */
+  /** The same, for what is short and comes again and again. `run` leaves what is work to a turn. */
   pause(run: () => void, delayMs: number): () => void;
   /** Returns the author of a token that was received in a frame, or why it is refused; undefined in open development mode, where tokens are ignored. */
   authenticate: ((session: Session, token: string) => Promise<Author | Failure>) | undefined;
@@ -203,6 +204,7 @@ export class Connection implements Subscriber, FrameSource {
       const frame = this.#waiting[0];
       if (frame === undefined) return;
       const decoded = this.#decode(frame);
+      intake.turns.spend(costOfBytes(bytesOf(frame)));
       if (this.#mustWait(decoded, now())) {
         this.#serveLater();
         return;
@@ -277,16 +279,20 @@ export class Connection implements Subscriber, FrameSource {
 
   #serveLater(): void {
     this.#cancelTimer?.();
-    const { intake, pause, step, now } = this.#host;
+    const { pause, now } = this.#host;
     const delayMs = Math.min(this.#msUntilServed(now()), servedMsMax);
-    if (delayMs > 0) this.#cancelTimer = pause(() => step(() => this.serve()), delayMs);
-    else if (!this.#servedNext) {
-      this.#servedNext = true;
-      intake.turns.later(() => {
-        this.#servedNext = false;
-        this.serve();
-      });
-    }
+    if (delayMs > 0) this.#cancelTimer = pause(() => this.#serveNext(), delayMs);
+    else this.#serveNext();
+  }
+
+  /** Serves them in a turn that has time for it: the pauses of many connections end together. */
+  #serveNext(): void {
+    if (this.#servedNext) return;
+    this.#servedNext = true;
+    this.#host.intake.turns.later(() => {
+      this.#servedNext = false;
+      this.serve();
+    });
   }
 
   get pageBytes(): number | undefined {
@@ -434,7 +440,7 @@ export class Connection implements Subscriber, FrameSource {
   /** Has a client that makes no requests receive what it has not received yet, as fast as it reads. */
   follow(): void {
     if (this.#ended || this.#cancelFollow || !this.session.follows) return;
-    const { intake, step, pause, now } = this.#host;
+    const { intake, pause, now } = this.#host;
     const next = () => {
       this.#cancelFollow = undefined;
       if (this.#ended || !this.session.follows) return;
@@ -442,11 +448,9 @@ export class Connection implements Subscriber, FrameSource {
       else if (!intake.offer(this, this.#work({ kind: "follow", requestId: undefined }, ""), 0)) this.overflowed();
     };
     const delayMs = Math.min(this.#msUntilRead(now()), servedMsMax);
-    if (delayMs > 0) this.#cancelFollow = pause(() => step(next), delayMs);
-    else {
-      this.#cancelFollow = () => {};
-      intake.turns.later(next);
-    }
+    const nextTurn = () => intake.turns.later(next);
+    this.#cancelFollow = delayMs > 0 ? pause(nextTurn, delayMs) : () => {};
+    if (delayMs === 0) nextTurn();
   }
 
   /** Has a client that returns probes prove what it has read: not every reply brings an event that it could name. */

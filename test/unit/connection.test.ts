@@ -153,3 +153,71 @@ describe("drafts behind the first draft of a partition", () => {
     },
   );
 });
+
+it("[BD-1] frames of many connections that wait for their peers are served in several turns, though their pauses end together", () => {
+  const room = new TestPartition();
+  let decoded = 0;
+  let unread = 0;
+  const turns: (() => void)[] = [];
+  const pauses: (() => void)[] = [];
+  const carrier = {
+    send: () => {},
+    end: () => {},
+    save: () => {},
+    lastSignOfLife: () => 0,
+    unreadUnits: () => unread,
+  };
+  const dialect = {
+    ...room.codec,
+    decode: (frame: string) => {
+      decoded++;
+      return room.codec.decode(frame);
+    },
+  };
+  const host = {
+    partition: room.partition,
+    dialects: new Dialects(dialect),
+    intake: new Intake({
+      connections: 1,
+      process: (batch, workMax) => room.partition.process(batch, room.now, workMax),
+      turns: testTurns((turn) => void turns.push(turn)),
+    }),
+    outstanding: new OutstandingSums(),
+    held: new HeldFrames(),
+    now: () => room.now,
+    timer: () => () => {},
+    pause: (run: () => void) => {
+      pauses.push(run);
+      return () => {};
+    },
+    nonce: () => "nonce",
+    connectionEnded: () => {},
+    authenticate: undefined,
+    mustClaim: () => false,
+    admitRequest: async () => undefined,
+    admitDraft: async () => undefined,
+    step: <T>(body: () => T) => body(),
+  };
+  const connections = Array.from({ length: 20 }, (_, at) => {
+    const connection = new Connection(carrier, host, { session: newSession(undefined, false), seenAt: room.now });
+    room.partition.attach(connection.session, room.now);
+    const payload = { clientId: `c${at}`, version: "1" };
+    connection.read(JSON.stringify({ id: "m", type: "connect", timestamp: 1, payload }), room.now);
+    return connection;
+  });
+  unread = Number.MAX_SAFE_INTEGER;
+  const sync = { id: "m", type: "sync", timestamp: 1, payload: { sinceEventId: 0, pad: "x".repeat(60_000) } };
+  for (const connection of connections) connection.read(JSON.stringify(sync), room.now);
+  expect(pauses).toHaveLength(20);
+  unread = decoded = 0;
+  for (const run of pauses) run();
+  expect(decoded).toBe(0);
+  let most = 0;
+  for (let turn = turns.shift(); turn; turn = turns.shift()) {
+    const before = decoded;
+    turn();
+    most = Math.max(most, decoded - before);
+  }
+  expect(decoded).toBe(20);
+  expect(most).toBeLessThan(10);
+});
