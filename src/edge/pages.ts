@@ -1,6 +1,6 @@
 import { headers } from "../protocol/headers.ts";
 import type { EdgeContext } from "./env.ts";
-import { nothingHere } from "./problem-pages.ts";
+import { type Frame, nothingHere } from "./problem-pages.ts";
 import { securePages } from "./security.ts";
 
 /**
@@ -10,9 +10,8 @@ import { securePages } from "./security.ts";
  * so that a deployment shows no page that nobody asked for, and so that `PARTITA_DRAINING` covers them.
  */
 export async function pageAt(c: EdgeContext): Promise<Response | undefined> {
-  const { ASSETS, PARTITA_PAGES = "" } = c.env;
-  if (PARTITA_PAGES === "" || !ASSETS || (c.req.method !== "GET" && c.req.method !== "HEAD")) return undefined;
-  const answer = await ASSETS.fetch(c.req.raw);
+  if (!servesSite(c) || (c.req.method !== "GET" && c.req.method !== "HEAD")) return undefined;
+  const answer = await c.env.ASSETS!.fetch(c.req.raw);
   if (answer.status === 404) {
     await answer.body?.cancel();
     return undefined;
@@ -21,12 +20,21 @@ export async function pageAt(c: EdgeContext): Promise<Response | undefined> {
   return new Response(answer.body, answer);
 }
 
+/** Whether this deployment shows the pages of its assets. */
+function servesSite({ env }: EdgeContext): boolean {
+  return env.ASSETS !== undefined && (env.PARTITA_PAGES ?? "") !== "";
+}
+
+/** Of the pages that the Worker makes itself, for a route with `securePages`. */
+export function frameOf(c: EdgeContext): Frame {
+  return { site: servesSite(c), nonce: c.get("nonce")! };
+}
+
 /** Answers a browser that follows a link to nowhere, with a page for its user; undefined: a program asks. */
 export async function nothingForPersons(c: EdgeContext): Promise<Response | undefined> {
   if (c.req.method !== "GET" || !c.req.header(headers.accept.name)?.includes("text/html")) return undefined;
-  const pages = c.env.ASSETS !== undefined && (c.env.PARTITA_PAGES ?? "") !== "";
   await securePages(c, async () => {
-    c.res = await c.html(nothingHere(pages, c.get("nonce")!), 404);
+    c.res = await c.html(nothingHere(frameOf(c)), 404);
   });
   return c.res;
 }

@@ -2,6 +2,7 @@ import { html, raw } from "hono/html";
 import { endsConnection, type ErrorCode, errorStatuses, isRetryable, isVerdict, titleOf } from "../protocol/index.ts";
 import { closeCode } from "../wire/partita/close-codes.ts";
 import { problemTexts } from "./problem-texts.ts";
+import { siteLinks } from "./site-links.ts";
 
 const codes = Object.keys(errorStatuses) as ErrorCode[];
 
@@ -9,8 +10,8 @@ const style = `
 :root { color-scheme: light dark; --paper: #f4f5f4; --card: #fff; --ink: #1c2321; --soft: #56625e; --line: #dde2df; --accent: #0f766e; }
 @media (prefers-color-scheme: dark) { :root { --paper: #141918; --card: #1b2220; --ink: #e6ebe9; --soft: #9aa7a2; --line: #2e3836; --accent: #4fbfb2; } }
 * { box-sizing: border-box; }
-body { margin: 0; padding: clamp(1rem, 5vw, 3rem) 1rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-main { max-width: 46rem; margin: auto; padding: clamp(1rem, 4vw, 2rem); background: var(--card); border: 1px solid var(--line); border-radius: 0.75rem; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+main { width: min(46rem, 100% - 2rem); margin: clamp(1rem, 5vw, 3rem) auto; padding: clamp(1rem, 4vw, 2rem); background: var(--card); border: 1px solid var(--line); border-radius: 0.75rem; }
 h1 { margin: 0 0 0.5rem; font-size: 1.6rem; line-height: 1.2; }
 a { color: var(--accent); }
 code { font: 0.9em ui-monospace, monospace; overflow-wrap: break-word; }
@@ -28,15 +29,22 @@ th, td { padding: 0.45rem 0.75rem 0.45rem 0; border-bottom: 1px solid var(--line
 
 type Html = ReturnType<typeof html>;
 
+/** What the pages of a Worker have besides their content. */
+export interface Frame {
+  /** Whether the site is served: then its header and its colours are those of these pages. */
+  site: boolean;
+  nonce: string;
+}
+
 /** The page of one code. */
-export function problemPage(code: ErrorCode, nonce: string): Html {
+export function problemPage(code: ErrorCode, frame: Frame): Html {
   const status = errorStatuses[code];
   const retryable = isRetryable(code);
   const verdict = isVerdict(code);
   const close = endsConnection(code) ? closeCode(code) : undefined;
   return document(
     titleOf(code),
-    nonce,
+    frame,
     html`<p class="soft"><a href="/problems">All problems</a></p>
       <h1>${titleOf(code)}</h1>
       <code>${code}</code>
@@ -71,7 +79,7 @@ export function problemPage(code: ErrorCode, nonce: string): Html {
 }
 
 /** The page of all codes. */
-export function problemList(nonce: string): Html {
+export function problemList(frame: Frame): Html {
   const rows = codes.map(
     (code) =>
       html`<tr>
@@ -84,7 +92,7 @@ export function problemList(nonce: string): Html {
   );
   return document(
     "Problems",
-    nonce,
+    frame,
     html`<h1>Problems</h1>
       <p class="soft">
         Every error is answered by a problem document (RFC 9457), over HTTP and on sockets alike. These are its codes.
@@ -104,22 +112,22 @@ export function problemList(nonce: string): Html {
   );
 }
 
-/** What a person sees at an address that leads nowhere. `pages`: whether the start page and the guide are served. */
-export function nothingHere(pages: boolean, nonce: string): Html {
+/** What a person sees at an address that leads nowhere. */
+export function nothingHere(frame: Frame): Html {
   return document(
     "Nothing here",
-    nonce,
+    frame,
     html`<h1>Nothing here</h1>
       <p class="meaning">There is no page at this address.</p>
       ${
-        pages
+        frame.site
           ? html`<p><a href="/">Start page</a> · <a href="/docs/">Guide</a></p>`
           : html`<p>This is the address of programs. <a href="/problems">What their errors mean</a></p>`
       }`,
   );
 }
 
-function document(title: string, nonce: string, content: Html): Html {
+function document(title: string, { site, nonce }: Frame, content: Html): Html {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -129,12 +137,26 @@ function document(title: string, nonce: string, content: Html): Html {
         <style nonce="${nonce}">
           ${raw(style)}
         </style>
+        ${site ? html`<link rel="stylesheet" href="/site.css" nonce="${nonce}" />` : ""}
       </head>
       <body>
-        <main>${content}</main>
+        ${site ? header : ""}
+        <main id="main" tabindex="-1">${content}</main>
       </body>
     </html>`;
 }
+
+/** As on every page of the site. The picture is in the page: no policy has to allow images. */
+const header = html`<header class="site">
+  <a class="skip" href="#main">To the content</a>
+  <a class="brand" href="/"
+    ><svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true">
+      <rect width="16" height="16" rx="4" fill="#0f766e" />
+      <path d="M5 12V4h3.5a2.5 2.5 0 0 1 0 5H5" fill="none" stroke="#fff" stroke-width="1.8" /></svg
+    >Partita</a
+  >
+  <nav aria-label="Site">${siteLinks.map(({ href, text }) => html`<a href="${href}">${text}</a>`)}</nav>
+</header>`;
 
 /** The text of a code; words in backticks become code elements. */
 function prose(code: ErrorCode): Html[] {

@@ -8,7 +8,7 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   already_connected: "One `connect` per connection",
   upgrade_required: "The partition uses another version of the model: reload the application",
   upgrade_expected: "This address is for WebSocket connections",
-  not_found: "There is no such URL; or the connection has ended (11.7)",
+  not_found: "There is no such URL; or the connection over plain HTTP has ended: open a new one",
   method_not_allowed: "See `Allow`",
   unauthenticated: "The server cannot authenticate you; on a socket the connection ends with 4401",
   auth_expired: "The token has expired: get a new one; on a socket the connection ends with 4401",
@@ -37,9 +37,9 @@ export const problemTexts: Readonly<Record<ErrorCode, string>> = {
   model_mismatch:
     "The application has another model than the partition: `detail` names both. Waiting helps only during a deployment. Keep your drafts: they are decided when the models agree",
   quarantined:
-    "An event is damaged, or the model cannot fold it: `detail` names it. Waiting does not fix it. Keep your drafts: they are decided when it is fixed. Intact events can be read",
+    "An event is damaged, or the model cannot apply it: `detail` names it. Waiting does not fix it. Keep your drafts: they are decided when it is fixed. Intact events can be read",
   rebuilding:
-    "The state is being folded from the log, see `rebuilding`: send the same again after `retryAfter`. The log can be read",
+    "The state is being computed from the log, see `rebuilding`: send the same again after `retryAfter`. The log can be read",
   too_many_timers: "There is no room for more timers: wait until some are due, or cancel some. Everything else goes on",
   storage_full: "There is no room for more events: ask for a higher limit, or start another partition. Reading goes on",
   state_too_large: "The state has reached its bound: delete something, or start another partition",

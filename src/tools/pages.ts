@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { demos } from "../demo/gallery.ts";
+import { siteLinks } from "../edge/site-links.ts";
 import { projectFolder } from "./wrangler.ts";
 
 /** The fragments. */
@@ -10,15 +11,6 @@ const sources = join(projectFolder, "src", "demo");
 const include = /^( *)<!-- part ([\w-]+) -->$/gm;
 const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' fill='%230f766e'/%3E%3Cpath d='M5 12V4h3.5a2.5 2.5 0 0 1 0 5H5' fill='none' stroke='%23fff' stroke-width='1.8'/%3E%3C/svg%3E";
-
-/** The links of every page, in their order. */
-const links = [
-  { href: "/#demos", text: "Demos" },
-  { href: "/docs/", text: "Guide" },
-  { href: "/api", text: "API" },
-  { href: "/console", text: "Console" },
-  { href: "/docs/BENCHMARKS", text: "Benchmarks" },
-];
 
 /** What a page of the site needs besides its content. */
 interface Frame {
@@ -47,7 +39,7 @@ export function pageOf({
   scripts,
   libraries = [],
   current,
-  header = siteLinks(current),
+  header = linksOf(current),
   before = "",
   content,
 }: Frame): string {
@@ -77,8 +69,8 @@ ${content}
 `;
 }
 
-function siteLinks(current: string | undefined): string {
-  const items = links.map(
+function linksOf(current: string | undefined): string {
+  const items = siteLinks.map(
     ({ href, text }) => `<a href="${href}"${href === current ? ' aria-current="true"' : ""}>${text}</a>`,
   );
   return `<nav aria-label="Site">${items.join("")}</nav>`;

@@ -84,7 +84,7 @@ const states: Record<string, (page: Page) => Promise<unknown>> = {
     await page.getByRole("button", { name: "Close" }).first().waitFor();
   },
 };
-const pages = ["/", ...demos.map(({ name }) => `/${name}`), "/api", "/problems", "/problems/conflict"];
+const pages = ["/", ...demos.map(({ name }) => `/${name}`), "/api", "/problems", "/problems/conflict", "/nowhere"];
 const docs = ["/docs/", "/docs/guide/own-model", "/docs/guide/limits", "/docs/PROTOCOL", "/docs/BENCHMARKS"];
 
 describe.skipIf(!browserPresent)("the pages", () => {
@@ -139,20 +139,34 @@ describe.skipIf(!browserPresent)("the pages", () => {
     },
   );
 
-  test.each([1_200, 390])("[ER-1] [AU-7] the pages of problems have a style sheet: %i pixels wide", async (width) => {
-    const page = await browser.newPage({ viewport: { width, height: 900 } });
-    for (const path of ["/problems", "/problems/conflict"]) {
-      await page.goto(new URL(path, server.url).href);
-      // No code is broken inside of a word.
-      const lines = await page
-        .locator("td:first-child code, h1 + code")
-        .evaluateAll((codes) => codes.map((code) => code.getClientRects().length));
-      expect(Math.max(...lines)).toBe(1);
-      expect(await page.evaluate("getComputedStyle(document.querySelector('main')).borderTopStyle")).toBe("solid");
-      expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
-    }
-    await page.close();
-  });
+  test.each([1_200, 390])(
+    "[ER-1] [AU-7] the pages of problems, and of no page, have the header and the colours of the site: %i pixels wide",
+    async (width) => {
+      const page = await browser.newPage({ viewport: { width, height: 900 } });
+      const linksOf = (at: Page) =>
+        at.locator("header nav a").evaluateAll((links) => links.map((link) => link.outerHTML));
+      await page.goto(server.url.href);
+      const ofHome = await linksOf(page);
+      expect(ofHome.length).toBeGreaterThan(3);
+      for (const path of ["/problems", "/problems/conflict", "/nowhere"]) {
+        await page.goto(new URL(path, server.url).href);
+        // There is a way back.
+        expect(await page.getByRole("banner").getByRole("link", { name: "Partita" }).getAttribute("href")).toBe("/");
+        expect(await linksOf(page)).toEqual(ofHome);
+        expect(await page.evaluate("getComputedStyle(document.querySelector('header')).borderBottomStyle")).toBe(
+          "solid",
+        );
+        // No code is broken inside of a word.
+        const lines = await page
+          .locator("td:first-child code, h1 + code")
+          .evaluateAll((codes) => codes.map((code) => code.getClientRects().length));
+        expect(lines.filter((count) => count !== 1)).toEqual([]);
+        expect(await page.evaluate("getComputedStyle(document.querySelector('main')).borderTopStyle")).toBe("solid");
+        expect(await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")).toBeLessThanOrEqual(0);
+      }
+      await page.close();
+    },
+  );
 
   test("[EC-9] axe finds nothing serious on any page, in both themes", async () => {
     const context = await browser.newContext({ baseURL: server.url.href, reducedMotion: "reduce" });
@@ -179,7 +193,7 @@ describe.skipIf(!browserPresent)("the pages", () => {
   test("[EC-9] each page can be walked by keyboard, and shows where the focus is", async () => {
     const context = await browser.newContext({ baseURL: server.url.href });
     const hidden: string[] = [];
-    for (const path of [...pages.filter((each) => !each.startsWith("/problems")), ...docs.slice(0, 2)]) {
+    for (const path of [...pages, ...docs.slice(0, 2)]) {
       const page = await context.newPage();
       await page.goto(path);
       await page
@@ -205,7 +219,8 @@ describe.skipIf(!browserPresent)("the pages", () => {
         seen.add(name);
         if (!visible) hidden.push(`${path}: ${name}`);
       }
-      expect(seen.size).toBeGreaterThan(3);
+      // The page of no page has two links.
+      expect(seen.size).toBeGreaterThan(2);
       await page.close();
     }
     await context.close();
