@@ -4,6 +4,13 @@ import { create } from "./page.ts";
 import { root, type Tree } from "./tree.ts";
 import type { TreeView } from "./tree-view.ts";
 
+/** What the codes of the model mean for folders and files; the message of the model says it of nodes. */
+const meanings: Readonly<Record<string, (name: string | undefined) => string>> = {
+  DUPLICATE_ID: (name) => `${name ?? "It"} was added first.`,
+  NODE_NOT_FOUND: (name) => `${name ?? "It"} is not there any more.`,
+  PARENT_NOT_FOUND: (name) => `The folder ${name ?? "for it"} is not there any more.`,
+  CYCLE: () => "A folder cannot go into itself, or into a folder that is in it.",
+};
 /** The most explanations of a pane. */
 const explanationsMax = 50;
 
@@ -119,11 +126,9 @@ export class Notices {
     element.classList.toggle("open", !head.settled);
     const said = create("div", "said");
     said.append(this.#describe(head.settled ? "Rejected" : "Does not fit any more", head));
-    if (!head.settled) said.append(create("p", "", "It stays queued: the partition decides."));
+    if (!head.settled) said.append(create("p", "", "It waits, and the server decides."));
     for (const one of along) {
-      said.append(
-        this.#describe(one.settled ? "Fell with it, and is rejected" : "Fell with it, and is still queued", one),
-      );
+      said.append(this.#describe(one.settled ? "Rejected with it" : "Waits with it", one));
     }
     element.replaceChildren(said);
     if (head.settled) {
@@ -143,16 +148,15 @@ export class Notices {
   #describe(what: string, { label, reason: { code, detail, errors } }: Explanation): HTMLElement {
     const [first = { message: detail, code }] = errors ?? [];
     const line = document.createElement("p");
-    line.append(create("strong", "", `${what}: ${label}.`), ` ${this.#named(first.message)} `);
+    line.append(create("strong", "", `${what}: ${label}.`), ` ${this.#meaning(first)} `);
     line.append(create("code", "", first.code));
     return line;
   }
 
-  /** A message of the model with names instead of the ids that it quotes. */
-  #named(message: string): string {
-    return message.replaceAll(/"([^"]+)"/g, (quoted, id: string) => {
-      const name = this.#tree.nameOf(id);
-      return name === id ? quoted : `“${name}”`;
-    });
+  /** The message of a code, with the name of what the message of the model quotes by its id. */
+  #meaning({ code, message }: Pick<Violation, "code" | "message">): string {
+    const id = /"([^"]+)"/.exec(message)?.[1];
+    const name = id === undefined ? id : this.#tree.nameOf(id);
+    return meanings[code]?.(name === id ? undefined : `“${name}”`) ?? message;
   }
 }

@@ -186,7 +186,7 @@ export class Pane {
       replaced();
     });
     client.on("degraded", ({ reason }) =>
-      this.#showMessage(`Drafts are kept in memory only (${reason}): a reload loses them.`),
+      this.#showMessage(`What waits is kept in memory only (${reason}): a reload loses them.`),
     );
   }
 

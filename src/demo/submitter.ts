@@ -42,7 +42,7 @@ export class Submitter {
     for (const { draft, why, failure } of result?.skipped ?? []) {
       const drafts = [draft as Draft];
       const reason =
-        failure && why === "rejected" ? failure : { code: "changed", detail: "Another client has changed it since." };
+        failure && why === "rejected" ? failure : { code: "changed", detail: "Somebody else has changed it since." };
       this.#refused({
         key: crypto.randomUUID(),
         label: `${what}: ${entryLabel({ drafts }, this.#tree)}`,

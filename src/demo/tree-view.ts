@@ -501,7 +501,7 @@ function createMore(parent: string): HTMLElement {
 
 function createPending(words: readonly string[]): HTMLElement {
   const badge = create("span", "badge waits");
-  badge.title = "Pending: shown here already, not yet decided by the partition";
+  badge.title = "Pending: shown here already, not yet decided by the server";
   badge.append(createIcon("clock", "#icon-clock").svg, words.join(", "));
   return badge;
 }

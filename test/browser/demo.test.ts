@@ -390,7 +390,7 @@ describe.runIf(browserPresent)("the demo", () => {
     const rejected = right.row("kept").locator("+ .notice");
     await shows(
       rejected,
-      /^Rejected: rename “inner” to “renamed in vain”\. There is no node “renamed in vain”\. NODE_NOT_FOUNDDismiss$/,
+      /^Rejected: rename “inner” to “renamed in vain”\. “renamed in vain” is not there any more\. NODE_NOT_FOUNDDismiss$/,
     );
     await left.row("kept").waitFor();
     await agree(demo);
@@ -401,7 +401,10 @@ describe.runIf(browserPresent)("the demo", () => {
     await left.row("below").waitFor();
     const head = await headOf(demo.partition);
     await left.move("kept", "below");
-    await shows(left.row("kept").locator("+ .notice"), /^Rejected: move “kept”\. A node cannot go into itself.*CYCLE/);
+    await shows(
+      left.row("kept").locator("+ .notice"),
+      /^Rejected: move “kept”\. A folder cannot go into itself.*CYCLE/,
+    );
     await left.button("Dismiss").click();
     await expect.poll(() => left.notices.count()).toBe(0);
     expect(await headOf(demo.partition)).toBe(head);
@@ -440,9 +443,7 @@ describe.runIf(browserPresent)("the demo", () => {
       "Ben is back second: this folder is rejected, and the reason is shown. The file is kept, in the folder of Ada.",
       "Both have the network again, and what it left is removed. Now you: use the two switches.",
     ]);
-    expect(notices).toContain(
-      "Rejected: add “Trip to Porto”. There is a node “Trip to Lisbon” already. DUPLICATE_IDDismiss",
-    );
+    expect(notices).toContain("Rejected: add “Trip to Porto”. “Trip to Lisbon” was added first. DUPLICATE_IDDismiss");
     // The user did not create the tree, whose draft was rejected, too.
     expect(notices.filter((text) => !text.includes("Trip to Porto"))).toEqual([]);
     // Names, and neither ids nor types.
@@ -455,7 +456,7 @@ describe.runIf(browserPresent)("the demo", () => {
     ]);
     expect(await folder.page.locator(".here").allTextContents()).toEqual(["Ada is here", "Ben is here"]);
     expect((await shownTexts(lost.page)).notices.at(-1)).toBe(
-      "Rejected: add “Ideas”. There is no node “Drafts”. PARENT_NOT_FOUNDFell with it, and is rejected: add “first.md”. There is no node “Ideas”. PARENT_NOT_FOUNDDismiss",
+      "Rejected: add “Ideas”. The folder “Drafts” is not there any more. PARENT_NOT_FOUNDRejected with it: add “first.md”. The folder “Ideas” is not there any more. PARENT_NOT_FOUNDDismiss",
     );
     expect([...folder.complaints, ...lost.complaints]).toEqual([]);
   });
@@ -485,7 +486,7 @@ describe.runIf(browserPresent)("the demo", () => {
     await page.evaluate("releaseFrames()");
     await shows(
       right.notices,
-      /^Rejected: add “Ideas”\. There is no node “Drafts”\. PARENT_NOT_FOUNDFell with it, and is rejected: add “first\.md”\. There is no node “Ideas”\. PARENT_NOT_FOUNDDismiss$/,
+      /^Rejected: add “Ideas”\. The folder “Drafts” is not there any more\. PARENT_NOT_FOUNDRejected with it: add “first\.md”\. The folder “Ideas” is not there any more\. PARENT_NOT_FOUNDDismiss$/,
     );
     await right.button("Dismiss").click();
     await expect.poll(() => right.notices.count()).toBe(0);
@@ -562,11 +563,11 @@ describe.runIf(browserPresent)("the demo", () => {
     const notice = right.row("box").locator("+ .notice");
     await shows(
       notice,
-      /^Does not fit any more: rename “leaf” to “twig”\. There is no node .* NODE_NOT_FOUNDIt stays queued: the partition decides\.$/,
+      /^Does not fit any more: rename “leaf” to “twig”\. “.*” is not there any more\. NODE_NOT_FOUNDIt waits, and the server decides\.$/,
     );
     await shows(right.unconfirmed, "1");
     for (const send of held) send();
-    await shows(notice, /^Rejected: rename “leaf” to “twig”\. There is no node .* NODE_NOT_FOUNDDismiss$/);
+    await shows(notice, /^Rejected: rename “leaf” to “twig”\. “.*” is not there any more\. NODE_NOT_FOUNDDismiss$/);
     await shows(right.unconfirmed, "0");
     expect(complaints).toEqual([]);
     await agree(demo);
