@@ -72,7 +72,7 @@ export function problemPage(code: ErrorCode, frame: Frame): Html {
         }
       </dl>
       <p class="soft">
-        Programs branch on <code>code</code>. The <code>traceId</code> of a problem leads to its line in the server's
+        A program decides by <code>code</code>. The <code>traceId</code> of a problem leads to its line in the server's
         log.
       </p>`,
   );

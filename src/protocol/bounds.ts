@@ -3,7 +3,7 @@ import { draftBounds } from "./draft-bounds.ts";
 /** Every bound of the wire, in one place. A number without a source named beside it is our own choice. */
 export const bounds = {
   ...draftBounds,
-  /** A state, by what it takes in memory: 100,000 nodes of a tree (docs/decisions/0009-memory.md). An isolate has 128 MB. */
+  /** A state, by what it takes in memory: 100,000 items of a tree (docs/decisions/0009-memory.md). An isolate has 128 MB. */
   stateBytesMax: 40 * 1024 * 1024,
   /**
    * What a state may take beyond that by what goes on with what was accepted: timers, answers to effects, the progress of

@@ -43,10 +43,10 @@ export function ConnectionsView() {
             "Client",
             "Read up to",
             "Behind",
-            "Credit used",
-            "Not proven read",
-            "Held draft",
-            "Heard of",
+            "On the way",
+            "Perhaps not read",
+            "Draft that waits",
+            "Last heard of",
           ]}
           pages={pages}
           nameOf={({ clientId, seenAt }, index) => `${index} ${clientId} ${seenAt}`}
@@ -55,7 +55,7 @@ export function ConnectionsView() {
             row.clientId ?? "",
             row.cursor.toLocaleString("en"),
             row.clientId === undefined ? "" : row.atHead ? "at the head" : `${head - row.cursor} events`,
-            row.creditBytes === undefined ? "no credit asked" : `${row.spentBytes} of ${row.creditBytes} bytes`,
+            row.creditBytes === undefined ? "not counted" : `${row.spentBytes} of ${row.creditBytes} bytes`,
             `${row.unprovenBytes} bytes${row.waitingFrames > 0 ? `, ${row.waitingFrames} frames wait` : ""}`,
             row.held ? `${row.held.draftId}: ${row.held.code}` : "",
             new Date(row.seenAt).toLocaleTimeString("en-GB"),

@@ -100,7 +100,7 @@ function problemsOf({ draftId, problem }: Rejection): { draftId: string; problem
 const layers: Readonly<Record<string, string>> = {
   schema: "The shape of the draft is not that of its type.",
   permission: "Its author may not submit this type.",
-  conflict: "Somebody else changed the same entity after the state that its author had seen.",
+  conflict: "Somebody else changed the same part of the state after its author had seen it.",
   rule: "A rule of the model does not allow it in this state.",
   invariant: "The state after it would break what must always hold.",
 };

@@ -46,7 +46,7 @@ function limitsTable(): string {
   const rows = [
     [
       "the state, by what it takes in memory",
-      `${bytes(bounds.stateBytesMax)}: about 100,000 nodes of a tree`,
+      `${bytes(bounds.stateBytesMax)}: about 100,000 items of a tree`,
       "a draft that makes the state larger is rejected as `state_too_large`; one that makes it smaller is accepted",
       "let users delete something, or divide the document into more partitions",
     ],

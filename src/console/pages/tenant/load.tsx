@@ -48,7 +48,7 @@ export function LoadView({ token }: { token: string | undefined }) {
       </div>
       <div className="plots">
         <Ranked
-          title="Hottest partitions"
+          title="Busiest partitions"
           none="No partition has had an event within a minute."
           samples={samples.filter(({ name, value }) => name === "partita_partition_events_per_second" && value > 0)}
           text={({ value }) => `${value} events a second`}
