@@ -12,15 +12,12 @@ import type { Failure } from "../protocol/index.ts";
 import { byMost } from "../tenant/directory.ts";
 import { cursorAfter, nameAfter } from "./cursors.ts";
 import type { EdgeContext } from "./env.ts";
+import { withoutMetrics } from "./no-metrics.ts";
 import { Refused } from "./refused.ts";
 
 /** The object that has the key of the cursors. */
 const keyShard = 0;
 
-const none: Failure = {
-  code: "not_configured",
-  detail: "This deployment has no directory of its partitions: its Worker has no binding METRICS.",
-};
 const badCursor: Failure = { code: "bad_request", detail: "This is not a cursor of an earlier page." };
 
 /**
@@ -30,7 +27,7 @@ const badCursor: Failure = { code: "bad_request", detail: "This is not a cursor 
  */
 export function directoryOf(c: EdgeContext, { placementOf }: Application) {
   const { METRICS: objects } = c.env;
-  if (!objects) throw new Refused(none);
+  if (!objects) throw new Refused(withoutMetrics("directory of its partitions"));
   const { name: tenant, identity } = c.get("tenantAccess");
   const placement = placementOf(tenant);
   const key = () => askMetricsShard(objects, tenant, keyShard, placement, (calls) => calls.cursorKey());

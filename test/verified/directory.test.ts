@@ -127,7 +127,14 @@ describe("GET /v1/partitions", () => {
     for (const search of ["?limit=x", "?order=name", "?only=all", "?prefix=%00", "?after=board-1"]) {
       expect(await list(token, search)).toMatchObject({ status: 400, code: "bad_request" });
     }
-    const without = await askWith({ METRICS: undefined }, "/v1/partitions", { headers: bearer(token) });
-    expect(((await without.json()) as Message).code).toBe("not_configured");
+    // What its operator has to add.
+    const bindIt = expect.stringMatching(
+      /: bind METRICS to MetricsObject in wrangler\.toml, .* docs\/guide\/parts\.md /,
+    );
+    const all = { headers: bearer(await sign({ partitions: ["*"], permissions: ["admin:*"], roles: [] })) };
+    for (const path of ["/v1/partitions", "/v1/dead-letters", "/metrics", "/v1/partitions/board-1/costs"]) {
+      const without = await askWith({ METRICS: undefined }, path, all);
+      expect(await without.json()).toMatchObject({ code: "not_configured", detail: bindIt });
+    }
   });
 });

@@ -3,7 +3,7 @@ import { askMetricsShard, metricsShardOf } from "../../objects/metrics-calls.ts"
 import type { DayCost } from "../../platform/metrics-api.ts";
 import type { Edge } from "../env.ts";
 import type { Guards } from "../guards.ts";
-import { noMetrics } from "./metrics.ts";
+import { withoutMetrics } from "../no-metrics.ts";
 import { Refused } from "../refused.ts";
 
 /** Incoming messages of a WebSocket that the platform bills as one request: its page of prices, read on 2026-11-30. */
@@ -15,7 +15,7 @@ const billedGigabytes = 0.128;
 export function costRoutes(app: Edge, { requireAdmin }: Guards, { placementOf }: Application): void {
   app.get("/v1/partitions/:partition/costs", requireAdmin("admin:metrics"), async (c) => {
     const { METRICS: objects } = c.env;
-    if (!objects) throw new Refused(noMetrics);
+    if (!objects) throw new Refused(withoutMetrics("metrics"));
     const { name: tenant } = c.get("tenantAccess");
     const { partition } = c.get("partitionAccess");
     const shard = metricsShardOf(partition);

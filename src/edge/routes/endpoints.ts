@@ -141,7 +141,8 @@ export function courierAt(c: EdgeContext): () => CourierCalls {
   if (courier) return courier;
   throw new Refused({
     code: "not_configured",
-    detail: 'This server has no couriers: bind "COURIERS" to CourierObject.',
+    detail:
+      "This deployment has no couriers: bind COURIERS to CourierObject in wrangler.toml, with a migration, as docs/guide/webhooks.md shows.",
   });
 }
 
