@@ -9,6 +9,7 @@ export interface Configuration {
   name?: string;
   /** The path of the main module. */
   main?: string;
+  build?: { command?: string };
   compatibility_date?: string;
   compatibility_flags?: readonly string[];
   assets?: { directory?: string; binding?: string; run_worker_first?: boolean | readonly string[] };

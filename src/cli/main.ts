@@ -1,7 +1,10 @@
 #!/usr/bin/env node
-import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
+import { stripVTControlCharacters } from "node:util";
+import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { Mistake } from "./mistake.ts";
+import { assertParameters } from "./parameters.ts";
 import { printableLines } from "./printable.ts";
+import { ownVersion } from "./starter-dependencies.ts";
 
 /** Commands differ in their parameters, so there is no specific type. */
 type AnyCommand = CommandDef<any>;
@@ -29,42 +32,43 @@ const partita: AnyCommand = defineCommand({
   subCommands,
 });
 
-/** Prints how a command is used. */
-async function help(parameters: readonly string[]): Promise<void> {
-  const name = parameters.find((text) => !text.startsWith("-")) ?? "";
-  const command = Object.hasOwn(subCommands, name) ? await subCommands[name]!() : undefined;
-  console.log(await (command ? renderUsage(command, partita) : renderUsage(partita)));
+/** The command that is named; undefined: none is. @throws Mistake where there is no such command. */
+async function commandIn([name]: readonly string[]): Promise<AnyCommand | undefined> {
+  if (name === undefined || name.startsWith("-")) return undefined;
+  if (Object.hasOwn(subCommands, name)) return await subCommands[name]!();
+  throw new Mistake(`There is no command "${name}". The commands: ${Object.keys(subCommands).join(", ")}.`, 2);
 }
 
-/** Refuses options that a command does not have: citty takes them without a word. */
-async function assertKnown(parameters: readonly string[]): Promise<void> {
-  const name = parameters.find((text) => !text.startsWith("-")) ?? "";
-  if (!Object.hasOwn(subCommands, name)) return;
-  const { args = {} } = await subCommands[name]!();
-  const unknown = parameters.find((text) => {
-    const [, option] = /^--?(?:no-)?([^=]+)/.exec(text) ?? [];
-    return option !== undefined && !Object.hasOwn(args as object, option);
-  });
-  if (unknown) throw new Mistake(`Unknown option '${unknown}'. See --help.`, 2);
+/** How a command is used, or which there are; as text alone where that is not for a terminal. */
+async function usageOf(command: AnyCommand | undefined): Promise<string> {
+  const text = await (command ? renderUsage(command, partita) : renderUsage(partita));
+  const isColoured = process.stdout.isTTY && !process.env["NO_COLOR"];
+  return (isColoured ? text : stripVTControlCharacters(text)).replaceAll(/ +$/gm, "");
 }
 
-/** 2 for wrong parameters, as of citty itself. */
-function exitCodeOf(error: unknown): number {
-  if (error instanceof Mistake) return error.exitCode;
-  return error instanceof Error && error.name === "CLIError" ? 2 : 1;
+/** What was thrown, for the user. Only citty says what is missing by an error of its own. */
+function mistakeOf(error: unknown): Mistake {
+  if (error instanceof Mistake) return error;
+  const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
+  return name === "CLIError" ? new Mistake(`${message}. See --help.`, 2) : new Mistake(message);
 }
 
 const rawArgs = process.argv.slice(2);
 const own = rawArgs.includes("--") ? rawArgs.slice(0, rawArgs.indexOf("--")) : rawArgs;
+const asked = own.filter((text) => text !== "--help" && text !== "-h");
 try {
-  if (own.length === 0 || own.includes("--help") || own.includes("-h")) await help(own);
+  const command = await commandIn(asked);
+  if (own.length === 0 || asked.length < own.length) console.log(await usageOf(command));
+  else if (own[0] === "--version" || own[0] === "-v") console.log(ownVersion());
+  else if (!command) throw new Mistake("Name a command first. See --help.", 2);
   else {
-    await assertKnown(own);
-    await runCommand(partita, { rawArgs });
+    assertParameters(own.slice(1), (command.args ?? {}) as ArgsDef);
+    await runCommand(command, { rawArgs: rawArgs.slice(1) });
   }
 } catch (error) {
   // What a user has to know is in the message; a stack is for the developers of this program.
-  console.error(printableLines(error instanceof Error ? error.message : String(error)));
+  const { message, exitCode } = mistakeOf(error);
+  console.error(printableLines(message));
   if (process.env["PARTITA_DEBUG"] && error instanceof Error) console.error(error.stack);
-  process.exitCode = exitCodeOf(error);
+  process.exitCode = exitCode;
 }

@@ -1,14 +1,15 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Model } from "../model/index.ts";
+import { assertFile } from "./files.ts";
 import { Mistake } from "./mistake.ts";
 
 /** The model that the module at `file` exports. `name`: of the export; undefined: the only model in it. */
 export async function modelIn(file: string, name: string | undefined): Promise<Model<object, any, any>> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new Mistake(`There is no file ${path}.`, 2);
+  assertFile(path);
   const exported = await load(path);
   const models = Object.entries(exported).filter(([, value]) => isModel(value));
   const wanted = name === undefined ? models : models.filter(([own]) => own === name);

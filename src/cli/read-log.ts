@@ -1,13 +1,13 @@
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { LoggedEvent } from "../model/index.ts";
 import { isJsonObject, parseJson, partitionPath } from "../protocol/index.ts";
+import { assertFile } from "./files.ts";
 import { Mistake } from "./mistake.ts";
+import { answerMsMax, serverAt, unreachable } from "./server.ts";
 
 /** Events in one request. */
 const pageEventsMax = 1_000;
-/** How long a server may take to answer. */
-const answerMsMax = 30_000;
 /** How much of a refusal is shown that is no problem document. */
 const refusalUnitsMax = 300;
 
@@ -21,8 +21,8 @@ export interface ReadEvent {
 
 /** Where a log is read from. */
 export interface LogSource {
-  /** The address of a server, as `https://example.com`. */
-  readonly url: string;
+  /** The address of a server, as `https://example.com`; undefined: that of `partita dev`. */
+  readonly url: string | undefined;
   readonly partition: string;
   /** Undefined: the server is in open development mode. */
   readonly token: string | undefined;
@@ -57,33 +57,44 @@ export class RefusedByServer extends Mistake {
 
 /** What a server answers to a `GET`. @throws RefusedByServer where it is no success. */
 export async function askServer({ url, token }: Pick<LogSource, "url" | "token">, path: string): Promise<unknown> {
-  if (!URL.canParse(url)) throw new Mistake(`"${url}" is not a URL, as https://example.com`, 2);
+  const server = serverAt(url);
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let response: Response;
   let text: string;
   try {
-    response = await fetch(new URL(path, url), { headers, signal: AbortSignal.timeout(answerMsMax) });
+    response = await fetch(new URL(path, server), { headers, signal: AbortSignal.timeout(answerMsMax) });
     text = await response.text();
   } catch (error) {
-    const { message, cause } = error as Error;
-    throw new Mistake(`${url} cannot be reached: ${cause instanceof Error ? cause.message || message : message}`);
+    throw new Mistake(unreachable(server, error));
   }
   if (!response.ok) throw refusalOf(path, response.status, text);
   try {
     return JSON.parse(text);
   } catch {
-    throw new Mistake(`${url} is no Partita server: its answer to ${path} is not JSON.`);
+    throw new Mistake(`${server.origin} is no Partita server: its answer to ${path} is not JSON.`);
   }
 }
 
 const tokenHint =
   "The token is that of --token or PARTITA_TOKEN. On your machine, `npx partita token --sub me --permissions read,admin:*` prints one that may read everything.";
 
-const partHint =
-  "Where the address is right, its Worker has no part for this: see partita/parts, and docs/guide/parts.md.";
+/** The parts that some routes are in, by the ends of their paths. */
+const parts: readonly [path: RegExp, part: string][] = [
+  [/\/costs$|\/partitions$/, "metrics"],
+  [/\/verify$/, "operations"],
+];
 
-/** What a person can do about a refusal, by its status. */
-const hints: Readonly<Record<number, string>> = { 401: tokenHint, 403: tokenHint, 404: partHint };
+/** What a person can do about a refusal; empty: the server says it. */
+function hintOf(path: string, status: number): string {
+  if (status === 401 || status === 403) return `\n${tokenHint}`;
+  if (status !== 404) return "";
+  const [, part] = parts.find(([end]) => end.test(path)) ?? [];
+  const what =
+    part === undefined
+      ? "no such route: is it a server of Partita?"
+      : `no part "${part}" of partita/parts: docs/guide/parts.md shows how to add it.`;
+  return `\nWhere the address is right, its Worker has ${what}`;
+}
 
 /** A refusal for a person: what the server says, and what can be done about it. */
 function refusalOf(path: string, status: number, text: string): RefusedByServer {
@@ -91,14 +102,14 @@ function refusalOf(path: string, status: number, text: string): RefusedByServer 
   const { code, detail, retryAfter } = problem.ok && isJsonObject(problem.value) ? problem.value : {};
   const said = typeof detail === "string" ? detail : text.slice(0, refusalUnitsMax);
   const why = [status, ...(typeof code === "string" ? [code] : [])].join(" ");
-  const hint = hints[status] === undefined ? "" : `\n${hints[status]}`;
-  const message = `${path.replace(/\?.*/, "")} is refused with ${why}: ${said}${hint}`;
+  const route = path.replace(/\?.*/, "");
+  const message = `${route} is refused with ${why}: ${said}${hintOf(route, status)}`;
   return new RefusedByServer(message, status, typeof retryAfter === "number" ? retryAfter : 0);
 }
 
 /** Reads what `partita export` has written: an event a line. @throws Mistake at a line that is none. */
 export async function* logIn(file: string): AsyncGenerator<ReadEvent> {
-  if (!existsSync(file)) throw new Mistake(`There is no file ${file}.`, 2);
+  assertFile(file);
   let number = 0;
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     number++;

@@ -43,13 +43,19 @@ export interface Machine {
   node: string;
 }
 
+/** Two folders up, in the sources as in the package. */
+const ownManifest = (): Manifest =>
+  JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as Manifest;
+
+/** The version of this package. */
+export const ownVersion = (): string => ownManifest().version;
+
 /**
  * The versions of a starter's dependencies; `partita`: the version of this package. `optionalDependencies`: the Node of the tools, where
  * that of the machine is too old. Only the package of this platform: npm links the program of one, and of several none.
  */
 export function starterDependencies({ platform, arch, node }: Machine) {
-  // Two folders up, in the sources as in the package.
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as Manifest;
+  const manifest = ownManifest();
   const { testedWith, optionalDependencies, devDependencies, dependencies } = manifest;
   const known = { ...testedWith, ...optionalDependencies, ...devDependencies, ...dependencies };
   const of = (wanted: readonly string[]) => Object.fromEntries(wanted.map((name) => [name, rangeOf(known[name])]));

@@ -15,8 +15,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runCommand } from "citty";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { configurationFindings, identityFindings, pagesFindings } from "../../src/cli/commands/doctor.ts";
-import { readConfiguration } from "../../src/cli/configuration.ts";
+import {
+  configurationFindings,
+  identityFindings,
+  namedFindings,
+  pagesFindings,
+} from "../../src/cli/commands/doctor.ts";
+import { type Configuration, readConfiguration } from "../../src/cli/configuration.ts";
 import { settingsFor } from "../../src/cli/commands/dev.ts";
 import { init } from "../../src/cli/commands/init.ts";
 import { starterDependencies } from "../../src/cli/starter-dependencies.ts";
@@ -90,6 +95,31 @@ describe("partita doctor", () => {
       "warning",
     );
     expect(configurationFindings(complete, worker).map(({ level }) => level)).not.toContain("warning");
+  });
+
+  it("[EC-4] says that there is no main module, and no folder of assets, before wrangler builds the Worker", () => {
+    const folder = temporaryFolder();
+    const main = join(folder, "worker.ts");
+    const found = (config: Configuration) =>
+      namedFindings(config, folder).map(({ level, text }) => `${level}: ${text}`);
+    expect(found({})).toEqual([expect.stringMatching(/^error: main is missing: .* main = "src\/worker\.ts"$/)]);
+    expect(found({ main })).toEqual([`error: main names ${main}, which does not exist`]);
+    mkdirSync(main);
+    expect(found({ main })).toEqual([`error: main names ${main}, which does not exist`]);
+    rmSync(main, { recursive: true });
+    const build = { command: "npm run build" };
+    const missing = (what: string) =>
+      `error: ${what}, which does not exist. If \`npm run build\` makes it, run that first`;
+    expect(found({ main, assets: { directory: "public" }, build })).toEqual([
+      missing(`main names ${main}`),
+      missing(`assets.directory names ${join(folder, "public")}`),
+    ]);
+    writeFileSync(main, "");
+    mkdirSync(join(folder, "public"));
+    expect(found({ main, assets: { directory: "public" }, build })).toEqual([
+      `ok: main is ${main}`,
+      `ok: assets.directory is ${join(folder, "public")}`,
+    ]);
   });
 
   it("[EC-4] says that the package has no pages, where a setting asks for them", () => {
@@ -254,9 +284,21 @@ describe("partita init", () => {
   it("[EC-4] overwrites nothing", async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "mine.txt"), "");
-    await expect(make(folder)).rejects.toThrow(Mistake);
+    const list = join(folder, "list");
+    mkdirSync(list);
+    writeFileSync(join(list, "mine.txt"), "");
+    await expect(make(list, "--package", "1")).rejects.toThrow(new Mistake(`${list} is not empty: name a new folder.`));
     await expect(make(join(folder, "No Name"))).rejects.toThrow(/cannot name a Worker/);
-    expect(readdirSync(folder)).toEqual(["mine.txt"]);
+    expect(readdirSync(list)).toEqual(["mine.txt"]);
+    expect(readdirSync(folder)).toEqual(["list", "mine.txt"]);
+  });
+
+  it("[EC-4] says where a file is in the way of its folder", async () => {
+    const file = join(temporaryFolder(), "file");
+    writeFileSync(file, "mine");
+    for (const folder of [file, join(file, "list"), join(file, "lists", "list")])
+      await expect(make(folder, "--package", "1")).rejects.toThrow(new Mistake(`${file} is a file, not a folder.`));
+    expect(readFileSync(file, "utf8")).toBe("mine");
   });
 });
 

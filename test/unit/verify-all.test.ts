@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { runCommand } from "citty";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { costsCommand } from "../../src/cli/commands/costs.ts";
 import { verifyCommand } from "../../src/cli/commands/verify.ts";
 import { printableLines } from "../../src/cli/printable.ts";
 import { type VerifiedPartition, verifyAll } from "../../src/cli/verify.ts";
@@ -65,6 +66,17 @@ describe("partita verify", () => {
     );
     expect(server.asked[0]).toContain("prefix=room");
     expect(server.asked.filter((path) => path.includes("room-3"))).toHaveLength(3);
+  });
+
+  it("[EC-4] [ER-4] names the part of the Worker that is missing, for costs, too", async () => {
+    const gone = [404, { code: "not_found", detail: "There is nothing at this address." }] as [number, object];
+    const server = await serverWith({ "/v1/partitions": [gone], "/v1/partitions/room/verify": [gone] });
+    const partOf = (part: string) => new RegExp(`its Worker has no part "${part}" .* docs/guide/parts\\.md`);
+    await expect(all(server.url, { prefix: "" })).rejects.toThrow(partOf("metrics"));
+    const { reported } = await all(server.url, { partition: "room" });
+    expect(reported[0]!.refused).toMatch(partOf("operations"));
+    const run = runCommand(costsCommand, { rawArgs: ["--url", server.url, "--partition", "room"] });
+    await expect(run).rejects.toThrow(partOf("metrics"));
   });
 
   it("[LC-6] asks a partition again that refuses for now, a few times, and says which was not verified", async () => {

@@ -4,7 +4,7 @@ import { defineCommand } from "citty";
 import { serveConsole } from "../console/serve.ts";
 import { consolePath, siteIn } from "../console/site.ts";
 import { portOf } from "../port.ts";
-import { serverAt } from "../server.ts";
+import { serverAt, serverDescription } from "../server.ts";
 
 /** In the package: beside `lib`. */
 const consoleFolder = fileURLToPath(new URL("../../../console", import.meta.url));
@@ -17,7 +17,7 @@ export const consoleCommand = defineCommand({
       "Serves the console on this machine: what is in the partitions of a server, and why something was refused",
   },
   args: {
-    url: { type: "string", description: "The address of the server; default: that of partita dev" },
+    url: { type: "string", description: serverDescription },
     port: { type: "string", default: String(portDefault), description: "The port of the console" },
   },
   async run({ args: { url, port } }) {

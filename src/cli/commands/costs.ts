@@ -2,6 +2,7 @@ import { defineCommand } from "citty";
 import { partitionPath } from "../../protocol/index.ts";
 import { Mistake } from "../mistake.ts";
 import { askServer } from "../read-log.ts";
+import { serverDescription } from "../server.ts";
 
 /** A day, as the server answers it. */
 interface DayOfCosts {
@@ -25,7 +26,7 @@ export const costsCommand = defineCommand({
     description: "Prints what a partition has used of what the platform bills, by day, in the units of its price list",
   },
   args: {
-    url: { type: "string", description: "The address of the server", required: true },
+    url: { type: "string", description: serverDescription },
     partition: { type: "string", description: "The partition", required: true },
     json: { type: "boolean", description: "As JSON, a day a line, with requests and messages apart" },
     token: { type: "string", description: "A token with the permission admin:metrics; default: PARTITA_TOKEN" },

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
+import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { variablesOf } from "../configuration.ts";
 import { devVariables } from "../dev-variables.ts";
+import { makeFolder } from "../files.ts";
 import { parametersOf } from "../passed-settings.ts";
 import { assertFree, loopbackHost, portOf } from "../port.ts";
 import { projectIn, quietWrangler } from "../project.ts";
@@ -40,6 +42,7 @@ export const dev = defineCommand({
   async run({ args, rawArgs }) {
     const { folder, wrangler } = projectIn(".");
     const port = portOf(args.port);
+    makeFolder(resolve(folder, args.data));
     // wrangler would end in a way that shows no reason.
     await assertFree(port);
     const passed = rawArgs.includes("--") ? rawArgs.slice(rawArgs.indexOf("--") + 1) : [];

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { isLoopback, rulesOf, type TokenRules } from "../../identity/settings.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
@@ -6,6 +7,7 @@ import { devVariables } from "../dev-variables.ts";
 import { Mistake } from "../mistake.ts";
 import { printable } from "../printable.ts";
 import { packageFolder, projectIn } from "../project.ts";
+import { serverAt, unreachable } from "../server.ts";
 
 /** What is found. `error`: it does not work; `warning`: production would refuse it, or costs more than it has to. */
 interface Finding {
@@ -35,6 +37,7 @@ export const doctor = defineCommand({
     const project = projectIn(".");
     const configuration = await readConfiguration(project);
     const findings = [
+      ...namedFindings(configuration, project.folder),
       ...configurationFindings(configuration, textOf(configuration.main)),
       ...pagesFindings(configuration, devVariables(project.folder)),
       ...packageFindings(project.folder),
@@ -92,9 +95,27 @@ export function configurationFindings(config: Configuration, main = ""): Finding
   return findings;
 }
 
+/** Whether what the configuration names is there: wrangler misses it only when it builds the Worker. */
+export function namedFindings({ main, assets, build }: Configuration, folder: string): Finding[] {
+  const unless = build?.command === undefined ? "" : `. If \`${build.command}\` makes it, run that first`;
+  const named = (name: string, path: string, isThere: boolean): Finding =>
+    isThere
+      ? { level: "ok", text: `${name} is ${path}` }
+      : { level: "error", text: `${name} names ${path}, which does not exist${unless}` };
+  const findings: Finding[] =
+    main === undefined
+      ? [{ level: "error", text: 'main is missing: name the module of the Worker, as main = "src/worker.ts"' }]
+      : [named("main", main, isFile(main))];
+  if (assets?.directory === undefined) return findings;
+  const directory = resolve(folder, assets.directory);
+  return [...findings, named("assets.directory", directory, existsSync(directory))];
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+
 /** The text of a module; empty where there is none yet. */
 function textOf(path: string | undefined): string {
-  return path !== undefined && existsSync(path) ? readFileSync(path, "utf8") : "";
+  return path !== undefined && isFile(path) ? readFileSync(path, "utf8") : "";
 }
 
 /** The package has no pages: a setting that asks for them has no effect. */
@@ -167,20 +188,22 @@ function packageFindings(folder: string): Finding[] {
 
 /** Whether a server is ready. */
 async function serverFindings(url: string): Promise<Finding[]> {
-  if (!URL.canParse(url)) throw new Mistake(`"${url}" is not a URL, as https://example.com`, 2);
-  return await Promise.all(
+  const server = serverAt(url);
+  const findings = await Promise.all(
     ["/livez", "/readyz"].map(async (path): Promise<Finding> => {
-      const at = new URL(path, url).href;
+      const at = new URL(path, server).href;
       try {
         const response = await fetch(at, { signal: AbortSignal.timeout(answerMsMax) });
         const text = await response.text();
         if (response.ok) return { level: "ok", text: `${at} answers ${response.status}` };
         return { level: "error", text: `${at} answers ${response.status}: ${detailOf(text)}` };
       } catch (error) {
-        return { level: "error", text: `${at} cannot be reached: ${(error as Error).message}` };
+        return { level: "error", text: unreachable(server, error) };
       }
     }),
   );
+  // Of a server that does not answer both say the same.
+  return findings.filter(({ text }, at) => findings.findIndex((other) => other.text === text) === at);
 }
 
 function detailOf(text: string): string {

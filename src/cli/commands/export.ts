@@ -3,14 +3,16 @@ import { once } from "node:events";
 import { pipeline } from "node:stream/promises";
 import { defineCommand } from "citty";
 import { countIn } from "../count.ts";
+import { unwritable } from "../files.ts";
 import { LogDigest, stateDigest } from "../import-log/digest.ts";
 import { Mistake } from "../mistake.ts";
 import { logOf, type ReadEvent } from "../read-log.ts";
+import { serverDescription } from "../server.ts";
 
 export const exportCommand = defineCommand({
   meta: { name: "export", description: "Writes the log of a partition to a file: an event a line, as JSON" },
   args: {
-    url: { type: "string", description: "The address of the server", required: true },
+    url: { type: "string", description: serverDescription },
     partition: { type: "string", description: "The partition", required: true },
     token: { type: "string", description: "A token with the permission read; default: PARTITA_TOKEN" },
     out: { type: "string", description: "The file", required: true },
@@ -63,7 +65,9 @@ async function writeLog(log: AsyncIterable<ReadEvent>, out: string, ifEmpty: () 
   };
   const partial = `${out}.partial`;
   const file = createWriteStream(partial);
-  await once(file, "open");
+  await once(file, "open").catch((error: unknown) => {
+    throw unwritable(partial, error);
+  });
   try {
     await pipeline(lines, file);
     renameSync(partial, out);

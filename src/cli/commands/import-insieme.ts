@@ -5,7 +5,7 @@ import type { TheirView } from "../import-insieme/prove.ts";
 import type { InsiemeImported } from "../import-insieme/run.ts";
 import { Mistake } from "../mistake.ts";
 import { printable } from "../printable.ts";
-import { folderOfUser, serverAt } from "../server.ts";
+import { assertReachable, folderOfUser, serverAt, serverDescription } from "../server.ts";
 
 /** How many misfits are listed. */
 const misfitsShownMax = 100;
@@ -19,7 +19,7 @@ export const importInsiemeCommand = defineCommand({
   args: {
     file: { type: "positional", description: "Their SQLite file. It is only read", required: true },
     project: { type: "string", description: "One project; all if none is named" },
-    url: { type: "string", description: "The server; http://127.0.0.1 at PORT or 8787 if none is named" },
+    url: { type: "string", description: serverDescription },
     token: {
       type: "string",
       description:
@@ -47,10 +47,12 @@ export const importInsiemeCommand = defineCommand({
       import("../import-insieme/their-file.ts"),
       import("../import/send.ts"),
     ]);
+    const url = serverAt(args.url);
+    if (!args["dry-run"]) await assertReachable(url);
     try {
       const done = await importInsieme({
         file: resolve(folderOfUser(), args.file),
-        url: serverAt(args.url),
+        url,
         token: args.token ?? process.env["PARTITA_TOKEN"] ?? "",
         project: args.project,
         clientId: args.client,

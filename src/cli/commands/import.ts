@@ -4,7 +4,7 @@ import { isPartitionName } from "../../protocol/index.ts";
 import type { LogImported } from "../import-log/run.ts";
 import { Mistake } from "../mistake.ts";
 import { printable } from "../printable.ts";
-import { folderOfUser, serverAt } from "../server.ts";
+import { assertReachable, folderOfUser, serverAt, serverDescription } from "../server.ts";
 
 /** How many misfits are listed. */
 const misfitsShownMax = 100;
@@ -17,7 +17,7 @@ export const importCommand = defineCommand({
   args: {
     file: { type: "positional", description: "What export has written", required: true },
     partition: { type: "string", description: "The partition that it is imported into", required: true },
-    url: { type: "string", description: "The server; http://127.0.0.1 at PORT or 8787 if none is named" },
+    url: { type: "string", description: serverDescription },
     token: {
       type: "string",
       description: "With the permissions admin:import and read; PARTITA_TOKEN of the environment if it is not named",
@@ -35,11 +35,13 @@ export const importCommand = defineCommand({
       import("../import-log/run.ts"),
       import("../import/send.ts"),
     ]);
+    const url = serverAt(args.url);
+    if (!args["dry-run"]) await assertReachable(url);
     try {
       const done = await importLog({
         file: resolve(folderOfUser(), args.file),
         partition,
-        url: serverAt(args.url),
+        url,
         token: args.token ?? process.env["PARTITA_TOKEN"] ?? "",
         dryRun: args["dry-run"],
         onProgress: (eventId) => process.stderr.isTTY && process.stderr.write(`\revent ${eventId} `),

@@ -1,9 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { defineCommand } from "citty";
 import { partitionPath } from "../../protocol/index.ts";
+import { assertFile, writeText } from "../files.ts";
 import { type Incident, type IncidentLine, incidentReport } from "../incident.ts";
 import { Mistake } from "../mistake.ts";
 import { askServer, logOf, type LogSource, type ReadEvent } from "../read-log.ts";
+import { serverDescription } from "../server.ts";
 
 /** Events of an incident that are read. */
 const eventsMax = 100_000;
@@ -14,7 +16,7 @@ export const incidentCommand = defineCommand({
     description: "Makes a report of an incident in a partition, as Markdown: a timeline of its log and of log lines",
   },
   args: {
-    url: { type: "string", description: "The address of the server", required: true },
+    url: { type: "string", description: serverDescription },
     partition: { type: "string", description: "The partition", required: true },
     from: { type: "string", description: "When it began, as 2026-11-29T10:00Z", required: true },
     to: { type: "string", description: "When it was over, as 2026-11-29T11:00Z; default: now" },
@@ -40,7 +42,7 @@ export const incidentCommand = defineCommand({
       usage: await usageOf(source),
     });
     if (out === undefined) console.log(report);
-    else writeFileSync(out, report);
+    else writeText(out, report);
     if (more) console.error(`Only the first ${eventsMax} events of this time are in the report.`);
   },
 });
@@ -83,7 +85,7 @@ async function eventsWithin(
 
 /** The lines of a partition in a file. Those of no partition count, too; what is no line of ours is left out. */
 function linesIn(file: string, partition: string): IncidentLine[] {
-  if (!existsSync(file)) throw new Mistake(`There is no file ${file}.`, 2);
+  assertFile(file);
   return readFileSync(file, "utf8")
     .split("\n")
     .flatMap((text): IncidentLine[] => {

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineCommand } from "citty";
+import { makeFolder, writeText } from "../files.ts";
 import { Mistake } from "../mistake.ts";
 import { packageSource } from "../package-source.ts";
 import { starterDependencies } from "../starter-dependencies.ts";
@@ -24,27 +25,20 @@ export const init = defineCommand({
     const name = basename(folder);
     if (!projectName.test(name))
       throw new Mistake(`"${name}" cannot name a Worker: use 1 to 63 of a–z 0–9 -, the first a letter or digit.`, 2);
-    if (existsSync(folder) && readdirSync(folder).length > 0) throw new Mistake(`${folder} is not empty.`);
     const { platform, arch, versions } = process;
     const { partita, ...known } = starterDependencies({ platform, arch, node: versions.node });
     const source = sourceOf(args.package, partita);
+    makeFolder(folder);
+    if (readdirSync(folder).length > 0) throw new Mistake(`${folder} is not empty: name a new folder.`);
     for (const path of readdirSync(templateFolder, { recursive: true, encoding: "utf8" })) {
       const from = join(templateFolder, path);
       const to = join(folder, dirname(path), renamed[basename(path)] ?? basename(path));
-      if (
-        readdirSync(dirname(from), { withFileTypes: true })
-          .find((entry) => entry.name === basename(path))!
-          .isDirectory()
-      )
-        continue;
-      mkdirSync(dirname(to), { recursive: true });
-      writeFileSync(to, readFileSync(from, "utf8").replaceAll("my-app", name));
+      if (statSync(from).isDirectory()) continue;
+      makeFolder(dirname(to));
+      writeText(to, readFileSync(from, "utf8").replaceAll("my-app", name));
     }
     writeManifest(join(folder, "package.json"), source, known);
-    writeFileSync(
-      join(folder, ".dev.vars"),
-      `PARTITA_JWT_SECRET="${randomBytes(secretBytes).toString("base64url")}"\n`,
-    );
+    writeText(join(folder, ".dev.vars"), `PARTITA_JWT_SECRET="${randomBytes(secretBytes).toString("base64url")}"\n`);
     const at = relative(process.cwd(), folder);
     if (known.optionalDependencies)
       console.log(`This is Node ${versions.node}: the project brings a newer one for its tools.`);
@@ -68,5 +62,5 @@ function writeManifest(
 ): void {
   const manifest = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
   const all = { ...manifest, dependencies: { ...dependencies, partita }, ...others };
-  writeFileSync(path, `${JSON.stringify(all, undefined, 2)}\n`);
+  writeText(path, `${JSON.stringify(all, undefined, 2)}\n`);
 }

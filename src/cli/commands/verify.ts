@@ -1,6 +1,7 @@
 import { defineCommand } from "citty";
 import { Mistake } from "../mistake.ts";
 import { printable } from "../printable.ts";
+import { serverDescription } from "../server.ts";
 import { type VerifiedPartition, verifyAll } from "../verify.ts";
 
 /** Details say what is in the log, which others have written. */
@@ -13,7 +14,7 @@ export const verifyCommand = defineCommand({
       "Verifies partitions: whether all that is stored agrees with their logs. Ends with 1 where it does not",
   },
   args: {
-    url: { type: "string", description: "The address of the server", required: true },
+    url: { type: "string", description: serverDescription },
     partition: { type: "string", description: "Only this partition; default: all of the tenant" },
     prefix: { type: "string", description: "Only partitions whose names begin with it" },
     token: {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { unreachable } from "../server.ts";
 import { isJsonObject, type Json, type JsonObject, parseJson } from "../../protocol/index.ts";
 
 /** Where events are imported to. */
@@ -110,7 +111,7 @@ async function request(
       if (retry < retriesMax) await sleep(Math.max(pauseMs, Number(answer.headers.get("retry-after") ?? 0) * 1_000));
     } catch (error) {
       if (error instanceof RefusedEvent || error instanceof ServerError) throw error;
-      why = `${url.origin} cannot be reached: ${(error as Error).message}.`;
+      why = unreachable(url, error);
       if (retry < retriesMax) await sleep(pauseMs);
     }
     if (retry === retriesMax) throw new ServerError(why);

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeFolder } from "../files.ts";
 import { Mistake } from "../mistake.ts";
 import { packageFolder, type Project, quietWrangler } from "../project.ts";
 import { type Configuration, readConfiguration } from "../configuration.ts";
@@ -35,6 +36,7 @@ interface Built {
  */
 export async function buildStandalone(project: Project, folder: string): Promise<Built> {
   const configuration = await readConfiguration(project);
+  makeFolder(folder);
   clear(folder);
   const bundle = join(folder, "worker");
   await bundleWorker(project, bundle);
@@ -43,7 +45,6 @@ export async function buildStandalone(project: Project, folder: string): Promise
   const assets = configuration.assets?.directory;
   if (assets !== undefined) cpSync(resolve(project.folder, assets), join(folder, "public"), { recursive: true });
   for (const name of fixedFiles) copyFileSync(join(assetsFolder, name), join(folder, name));
-  mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "entry.js"), entryOf(configuration, modules[0]!.name));
   writeFileSync(join(folder, "settings.json"), settingsOf(configuration));
   writeFileSync(
@@ -61,7 +62,6 @@ function secretsOf({ folder }: Project, { vars = {} }: Configuration): string[] 
 
 /** Removes what an earlier build has written, and nothing else: not the data of a server, nor what is somebody else's. */
 function clear(folder: string): void {
-  if (!existsSync(folder)) return;
   const isBuild = existsSync(join(folder, "config.capnp"));
   if (!isBuild && readdirSync(folder).length > 0)
     throw new Mistake(`${folder} is not empty, and no earlier build: name another folder by --out.`, 2);
