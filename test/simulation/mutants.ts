@@ -20,8 +20,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[WP-12] frames that have arrived overtake those behind a token": {
     file: "src/shell/connection.ts",
-    from: "      this.serve();\n    });",
-    to: "      for (const next of this.#waiting.splice(0)) intake.arrive(this, next, this.#host.now());\n    });",
+    from: "this.overflowed();\n      this.serve();\n    });",
+    to: "this.overflowed();\n      for (const next of this.#waiting.splice(0)) intake.arrive(this, next, this.#host.now());\n    });",
   },
   "[AU-4] a revoked author's waiting draft is decided": {
     file: "src/core/window/handle.ts",
