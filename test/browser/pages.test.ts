@@ -168,6 +168,34 @@ describe.skipIf(!browserPresent)("the pages", () => {
     },
   );
 
+  test("[EC-7] no page of the documentation is wider than a phone, and what is wider on it can be scrolled", async () => {
+    const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+    await page.goto(new URL("/docs/", server.url).href);
+    const paths = await page
+      .locator("nav.pages a")
+      .evaluateAll((links) => links.map((link) => link.getAttribute("href")!));
+    expect(paths.length).toBeGreaterThan(50);
+    // All in one page, because to load a hundred takes a minute.
+    const found = await page.evaluate<string[]>(`(async () => {
+      const found = [];
+      for (const path of ${JSON.stringify(paths)}) {
+        const text = await (await fetch(path)).text();
+        document.body.replaceWith(new DOMParser().parseFromString(text, "text/html").body);
+        if (document.querySelector("article") === null) found.push(path + " has no text");
+        if (document.documentElement.scrollWidth > innerWidth) found.push(path + " is too wide");
+        for (const block of document.querySelectorAll("article :is(pre, .table)")) {
+          if (block.getBoundingClientRect().right > innerWidth) found.push(path + " has a block outside");
+          if (block.scrollWidth <= block.clientWidth) continue;
+          const scrolls = ["auto", "scroll"].includes(getComputedStyle(block).overflowX);
+          if (!scrolls || block.tabIndex < 0) found.push(path + " hides " + block.textContent.slice(0, 40));
+        }
+      }
+      return found;
+    })()`);
+    expect(found).toEqual([]);
+    await page.close();
+  });
+
   test("[EC-9] axe finds nothing serious on any page, in both themes", async () => {
     const context = await browser.newContext({ baseURL: server.url.href, reducedMotion: "reduce" });
     const found: Record<string, string[]> = {};
