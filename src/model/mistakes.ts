@@ -26,6 +26,8 @@ const notObject = new Set([
   "template_literal",
 ]);
 
+const eventTypeName = /^[A-Za-z][A-Za-z0-9._:-]{0,127}$/;
+
 /** The definition of a schema of zod, as far as it is looked at. */
 interface SchemaDefinition {
   type: string;
@@ -43,12 +45,15 @@ interface SchemaDefinition {
 export function mistakesIn(model: AnyModel): string[] {
   const events = Object.entries<EventDefinition<object, z.core.$ZodType>>(model.events);
   return [
+    ...versionMistakes(model.version),
+    ...(model.authorize && "read" in model.events ? ['"read" cannot name an event type beside authorize'] : []),
     ...initialStateMistakes(model),
     ...asyncIn(model, ["initialState", "authorize"], "of the model"),
     ...asyncIn(model.invariants ?? {}, Object.keys(model.invariants ?? {}), "among the invariants"),
     ...(model.accepts ?? []).flatMap(({ types }) =>
       types.filter((type) => !model.eventType(type)).map((type) => `accepts: there is no event type "${type}"`),
     ),
+    ...events.filter(([type]) => !eventTypeName.test(type)).map(([type]) => `"${type}" cannot name an event type`),
     ...events.flatMap(([type, event]) => eventMistakes(event).map((mistake) => `${type}: ${mistake}`)),
   ];
 }
@@ -57,6 +62,10 @@ export function mistakesIn(model: AnyModel): string[] {
 export function assertSound(model: AnyModel): void {
   const mistakes = mistakesIn(model);
   if (mistakes.length > 0) throw new TypeError([`the model ${model.name} has mistakes:`, ...mistakes].join("\n  "));
+}
+
+function versionMistakes(version: number): string[] {
+  return Number.isInteger(version) && version >= 1 ? [] : ["version must be an integer from 1 on"];
 }
 
 function initialStateMistakes({ initialState }: AnyModel): string[] {
@@ -82,8 +91,18 @@ function sharedPath(one: unknown, other: unknown): PropertyKey[] | undefined {
 }
 
 function eventMistakes(event: EventDefinition<object, z.core.$ZodType>): string[] {
-  const { payload, olderPayloads = {}, upcast = {}, version = 1 } = event;
+  const { payload, olderPayloads = {}, upcast = {}, version = 1, conflict, transform } = event;
+  let upcasted = 1;
+  while (upcast[upcasted]) upcasted++;
   return [
+    ...versionMistakes(version),
+    ...(upcasted < version ? [`no upcaster from version ${upcasted}`] : []),
+    ...((conflict === "transform") === (transform !== undefined)
+      ? []
+      : ['conflict "transform" and transform go together']),
+    ...Object.keys(olderPayloads)
+      .filter((older) => !upcast[Number(older)] || Number(older) >= version)
+      .map((older) => `olderPayloads[${older}]: no upcaster from version ${older}`),
     ...payloadMistakes(payload),
     ...Object.entries(olderPayloads).flatMap(([older, schema]) =>
       payloadMistakes(schema).map((mistake) => `olderPayloads[${older}]: ${mistake}`),

@@ -50,6 +50,27 @@ describe("mistakes of a model", () => {
     expect(ofPayload(zod.string())).toEqual(["set: a payload is an object, and not what z.string() accepts"]);
   });
 
+  it("[MD-1] names versions, types and policies that cannot be", () => {
+    const initialState = () => ({});
+    const event = { payload: z.strictObject({}), reduce };
+    const of = (events: object, version = 1) =>
+      mistakesIn(defineModel({ name: "m", version, initialState, events } as never));
+    const noVersion = "version must be an integer from 1 on";
+    expect(of({}, 0)).toEqual([noVersion]);
+    expect(of({ "no spaces": event })).toEqual(['"no spaces" cannot name an event type']);
+    expect(of({ set: { ...event, version: 1.5, upcast: { 1: reduce } } })).toEqual([`set: ${noVersion}`]);
+    expect(of({ set: { ...event, version: Number.POSITIVE_INFINITY } })).toEqual([
+      `set: ${noVersion}`,
+      "set: no upcaster from version 1",
+    ]);
+    expect(of({ set: { ...event, version: 4, upcast: { 1: reduce, 3: reduce } } })).toEqual([
+      "set: no upcaster from version 2",
+    ]);
+    expect(of({ set: { ...event, conflict: "transform" } })).toEqual([
+      'set: conflict "transform" and transform go together',
+    ]);
+  });
+
   it("[MD-1] accepts schemas that only check, however they are built", () => {
     interface Tree {
       children: Tree[];

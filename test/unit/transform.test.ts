@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { single } from "../../src/core/index.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
+import { mistakesIn } from "../../src/model/mistakes.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { type Message, TestPartition } from "../support/partition.ts";
 
@@ -221,9 +222,10 @@ describe("a draft that is transformed", () => {
 
   it("[MD-1] needs both the policy and the functions", () => {
     const { transform: _, ...add } = counting.events.add;
-    expect(() => defineModel({ ...counting, events: { add } } as never)).toThrow("go together");
+    const together = 'conflict "transform" and transform go together';
+    expect(mistakesIn(defineModel({ ...counting, events: { add } } as never))).toEqual([`add: ${together}`]);
     const { note } = counting.events;
     const both = { ...note, transform: counting.events.add.transform };
-    expect(() => defineModel({ ...counting, events: { note: both } } as never)).toThrow("go together");
+    expect(mistakesIn(defineModel({ ...counting, events: { note: both } } as never))).toEqual([`note: ${together}`]);
   });
 });

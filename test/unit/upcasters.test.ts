@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { defineModel } from "../../src/model/index.ts";
+import { mistakesIn } from "../../src/model/mistakes.ts";
 import { TestPartition } from "../support/partition.ts";
 
 /** What its upcaster has received. */
@@ -58,7 +59,8 @@ describe("the payload of an older version", () => {
   it("[MD-4] cannot be one of a version that is not upcast", () => {
     for (const version of [0, 2, 3]) {
       const add = { ...definition.events.add, olderPayloads: { [version]: z.strictObject({}) } };
-      expect(() => defineModel({ ...definition, events: { add } })).toThrow(`no upcaster from version ${version}`);
+      const mistakes = mistakesIn(defineModel({ ...definition, events: { add } }));
+      expect(mistakes).toContain(`add: olderPayloads[${version}]: no upcaster from version ${version}`);
     }
   });
 });

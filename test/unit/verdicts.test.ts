@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { single } from "../../src/core/index.ts";
-import { type AnyModel, defineModel } from "../../src/model/index.ts";
+import type { AnyModel } from "../../src/model/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import type { SqlDriver } from "../../src/storage/driver.ts";
 import { type TestConnection, TestPartition } from "../support/partition.ts";
@@ -554,19 +554,5 @@ describe("storage failures", () => {
     expect(woken.submit("d2", "treePush", push("y", "x")).payload.code).toBe("storage_unavailable");
     expect(woken.submit("d1", "treePush", push("x")).type).toBe("event_accepted");
     expect(woken.submit("d2", "treePush", push("y", "x")).type).toBe("event_accepted");
-  });
-});
-
-describe("defineModel", () => {
-  it("[MD-1] refuses invalid definitions", () => {
-    const base = { name: "m", initialState: counter.initialState };
-    // What it would submit to undo is of its own model.
-    const { compensate: _, ...event } = counter.events.add;
-    expect(() => defineModel({ ...base, version: 0, events: {} })).toThrow(/version/);
-    expect(() => defineModel({ ...base, version: 1, events: { "no spaces": event } })).toThrow(/cannot name/);
-    expect(() => defineModel({ ...base, version: 1, events: { add: { ...event, version: 3 } } })).toThrow(
-      /upcaster from version 2/,
-    );
-    expect(() => defineModel({ ...base, version: 1, events: { add: { ...event, version: 1.5 } } })).toThrow(/version/);
   });
 });
