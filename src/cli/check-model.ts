@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type AnyModel, foldEvent, newestVersionOf, payloadViolations, State, upcast } from "../model/index.ts";
-import { canonicalJson, type Json, type JsonObject } from "../protocol/index.ts";
+import { canonicalJson } from "../protocol/canonical.ts";
+import type { Json, JsonObject } from "../protocol/index.ts";
 import type { ReadEvent } from "./read-log.ts";
 
 /** The states of both models are compared after each group of this many events, and at the end. */

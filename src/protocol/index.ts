@@ -1,7 +1,6 @@
 export { type Annotations, annotationsOf } from "./annotations.ts";
 export { type AuditedEvent, type AuditHead, leafText, segmentEvents } from "./audited.ts";
 export { type Author, userIdOf } from "./author.ts";
-export { canonicalJson } from "./canonical.ts";
 export {
   endsConnection,
   errorStatuses,

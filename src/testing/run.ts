@@ -1,6 +1,7 @@
 import type { BatchVerdict, Verdict } from "../client/index.ts";
 import type { AnyModel } from "../model/index.ts";
-import { canonicalJson, type Json, type JsonObject, type NumberedEvent, type Problem } from "../protocol/index.ts";
+import { canonicalJson } from "../protocol/canonical.ts";
+import type { Json, JsonObject, NumberedEvent, Problem } from "../protocol/index.ts";
 import type { TestDevice } from "./device.ts";
 import type { TestPartition } from "./partition.ts";
 import { replay, type Step } from "./replay.ts";

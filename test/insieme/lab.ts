@@ -1,4 +1,5 @@
-import { canonicalJson, type Json } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import type { Json } from "../../src/protocol/index.ts";
 
 /** What a token grants. */
 export interface Grant {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bounds, canonicalJson, type Json } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import { bounds, type Json } from "../../src/protocol/index.ts";
 import { type InsiemeClient, patientClient, until } from "../support/client-load.ts";
 import { readLog } from "../support/log.ts";
 import { TestServer, workerModules } from "../support/server.ts";

@@ -1,7 +1,8 @@
 import { expect } from "vitest";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
-import { canonicalJson, type WireEvent } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import type { WireEvent } from "../../src/protocol/index.ts";
 import type { ClientReport, Submitted } from "./client-load.ts";
 import { foldLog, readDraftIds, readLog, readState } from "./log.ts";
 

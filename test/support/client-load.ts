@@ -11,7 +11,8 @@ import { platformPorts } from "../../src/client/transport/platform.ts";
 import type { Ports } from "../../src/client/transport/ports.ts";
 import { defaultTiming } from "../../src/client/transport/timing.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
-import { canonicalJson, type Json, type JsonObject } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import type { Json, JsonObject } from "../../src/protocol/index.ts";
 import { Random } from "../simulation/random.ts";
 
 /** The number of nodes that all clients try to create. */

@@ -1,6 +1,7 @@
 import { WebSocket } from "ws";
 import { foldEvent, type AnyModel, State } from "../../src/model/index.ts";
-import { canonicalJson, type Json, type NumberedEvent, type ServerMessage } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import type { Json, NumberedEvent, ServerMessage } from "../../src/protocol/index.ts";
 
 /** The current log, over HTTP. `token`: absent in open development mode. */
 export async function readLog(server: URL, partition: string, token?: string): Promise<NumberedEvent[]> {

@@ -10,7 +10,8 @@ import {
   State,
   type UndoBlock,
 } from "../../src/model/index.ts";
-import { canonicalJson, type Json, type JsonObject, type Violation } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import type { Json, JsonObject, Violation } from "../../src/protocol/index.ts";
 
 /** A state of a model, and the way of a draft to it, as in a partition but without storage. */
 export class ModelSteps {

@@ -13,7 +13,8 @@ import {
   State,
   upcast,
 } from "../../src/model/index.ts";
-import { canonicalJson, type Json, type JsonObject, type WireEvent } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import type { Json, JsonObject, WireEvent } from "../../src/protocol/index.ts";
 
 const identity = { clientId: "me", principal: "dev:me", author: undefined };
 

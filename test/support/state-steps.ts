@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { canonicalJson, type Json } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import type { Json } from "../../src/protocol/index.ts";
 
 // Random programs on random JSON
 export type Any = any;

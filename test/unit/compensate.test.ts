@@ -15,14 +15,8 @@ import {
 } from "../../src/model/index.ts";
 import { compensationOf } from "../../src/model/compensate.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
-import {
-  canonicalJson,
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  bounds,
-  type Violation,
-} from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import { isJsonObject, type Json, type JsonObject, bounds, type Violation } from "../../src/protocol/index.ts";
 
 const eventOf = ({ type, payload }: Compensation): ModelEvent<JsonObject> => ({
   type,

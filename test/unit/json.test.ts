@@ -1,13 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import {
-  canonicalJson,
-  exceedsUtf8,
-  type Json,
-  parseJson,
-  unsendableIn,
-  utf8Length,
-} from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import { exceedsUtf8, type Json, parseJson, unsendableIn, utf8Length } from "../../src/protocol/index.ts";
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 

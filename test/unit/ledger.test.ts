@@ -12,7 +12,8 @@ import {
   parseAmount,
   statementOf,
 } from "../../src/models/ledger/index.ts";
-import { canonicalJson, type JsonObject, type NumberedEvent } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import type { JsonObject, NumberedEvent } from "../../src/protocol/index.ts";
 import { applyToLedger, emptyLedger, ledgerView, naiveView } from "../simulation/naive-ledger.ts";
 import { ModelSteps } from "../support/model-steps.ts";
 import { TestPartition } from "../support/partition.ts";

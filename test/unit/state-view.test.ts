@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type StateView, ViewLost } from "../../src/model/state-view.ts";
 import { WeighedState } from "../../src/model/weighed-state.ts";
-import { bounds, canonicalJson, type Json } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import { bounds, type Json } from "../../src/protocol/index.ts";
 import { json, perform, step } from "../support/state-steps.ts";
 
 const clone = (value: unknown) => JSON.parse(JSON.stringify(value)) as Json;

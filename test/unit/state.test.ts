@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { State, StateError } from "../../src/model/index.ts";
-import { canonicalJson, type Json } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import type { Json } from "../../src/protocol/index.ts";
 import { type Any, json, perform, step } from "../support/state-steps.ts";
 
 const text = (state: State<object>) => canonicalJson(JSON.parse(state.stringify()) as Json);

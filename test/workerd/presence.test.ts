@@ -1,6 +1,7 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
-import { canonicalJson, bounds } from "../../src/protocol/index.ts";
+import { canonicalJson } from "../../src/protocol/canonical.ts";
+import { bounds } from "../../src/protocol/index.ts";
 import { fresh, type Message, Wire } from "./wire.ts";
 
 const stubOf = (partition: string) => env.PARTITIONS.getByName(`default/${partition}`);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { canonicalJson, type Json, type JsonObject } from "../../protocol/index.ts";
+import { canonicalJson } from "../../protocol/canonical.ts";
+import type { Json, JsonObject } from "../../protocol/index.ts";
 import type { FittedEvent } from "./fit.ts";
 import type { WireEvent } from "./their-wire.ts";
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { canonicalJson, type Json, partitionPath } from "../../protocol/index.ts";
+import { canonicalJson } from "../../protocol/canonical.ts";
+import { type Json, partitionPath } from "../../protocol/index.ts";
 import { Mistake } from "../mistake.ts";
 import { askServer, type LogSource, type ReadEvent } from "../read-log.ts";
 

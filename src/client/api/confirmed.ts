@@ -1,6 +1,5 @@
 import type { Cursor } from "../sync/backend.ts";
 import type { Ports } from "../transport/ports.ts";
-import { digestOf } from "./digest.ts";
 import type { View } from "./view.ts";
 
 /** The confirmed state alone. */
@@ -31,8 +30,11 @@ export class ConfirmedState<S extends object> {
     return text;
   }
 
-  hash(): Promise<string> {
-    return digestOf(this.text(), this.#ports);
+  /** Of the state at the call. */
+  async hash(): Promise<string> {
+    const text = this.text();
+    const { digestOf } = await import("./rarely.ts");
+    return digestOf(text, this.#ports);
   }
 
   /** The replica begins with the state of this end; undefined: it has none. */

@@ -1,4 +1,5 @@
-import { canonicalJson, type Json } from "../../protocol/index.ts";
+import { canonicalJson } from "../../protocol/canonical.ts";
+import type { Json } from "../../protocol/index.ts";
 import type { Ports } from "../transport/ports.ts";
 
 /** The hash that server and client compare: SHA-256 of the canonical JSON of a state, given as JSON text. */

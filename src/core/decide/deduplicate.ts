@@ -1,4 +1,5 @@
-import { canonicalJson, type Failure, type Json, type JsonObject } from "../../protocol/index.ts";
+import { canonicalJson } from "../../protocol/canonical.ts";
+import type { Failure, Json, JsonObject } from "../../protocol/index.ts";
 import { sameBytes } from "../../storage/bytes.ts";
 import type { BatchRow, EventRow, RejectionRow, StorageReads } from "../../storage/port.ts";
 import type { Draft, Submission } from "../commands.ts";

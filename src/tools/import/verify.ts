@@ -1,7 +1,8 @@
 import { foldEvent, State } from "../../model/index.ts";
 import { insieme } from "../../models/insieme/index.ts";
 import type { TreeNode } from "../../models/insieme/tree-shape.ts";
-import { canonicalJson, type Json, type JsonObject, bounds, type NumberedEvent } from "../../protocol/index.ts";
+import { canonicalJson } from "../../protocol/canonical.ts";
+import { type Json, type JsonObject, bounds, type NumberedEvent } from "../../protocol/index.ts";
 import { nodeIdOf, treeTarget } from "./drafts.ts";
 import type { Entry } from "./walk.ts";
 import { socketAddress, Wire, WireError } from "./wire.ts";

@@ -1,5 +1,5 @@
 import type { PendingEntry, QueuedDraft } from "../../../src/client/index.ts";
-import { canonicalJson } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
 
 /** The outcome of an entry, as its device knows it. */
 export type Outcome = "open" | "accepted" | "rejected" | "parked" | "expired" | "withdrawn" | "discarded" | "lost";

@@ -1,4 +1,5 @@
-import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import type { Json } from "../../../src/protocol/index.ts";
 import type { Talk } from "../conversation.ts";
 import type { EventRow } from "../../../src/storage/port.ts";
 import { partitionName } from "../host.ts";

@@ -18,8 +18,8 @@ import "../../../src/client/sync/rarely.ts";
 import "../../../src/client/sync/presence.ts";
 import "../../../src/client/sync/tokens.ts";
 import { rejectionRetentionMs } from "../../../src/core/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
 import {
-  canonicalJson,
   endsConnection,
   type ErrorCode,
   type Json,

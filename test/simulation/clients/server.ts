@@ -1,5 +1,6 @@
 import type { AnyModel } from "../../../src/model/index.ts";
-import { canonicalJson, type Json, type Limits } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import type { Json, Limits } from "../../../src/protocol/index.ts";
 import type { SqlValue } from "../../../src/storage/driver.ts";
 import { FaultyDisk, MemoryDisk } from "../disk.ts";
 import { Host } from "../host.ts";

@@ -1,5 +1,6 @@
 import type { BatchVerdict, PendingEntry, UndoReport, UndoResult, Verdict } from "../../../src/client/index.ts";
-import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import type { Json } from "../../../src/protocol/index.ts";
 import type { Submitted } from "./book.ts";
 import type { LogTracker } from "./log-tracker.ts";
 import { type Fates, NaiveHistory, type Running } from "./naive-history.ts";

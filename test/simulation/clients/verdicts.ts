@@ -1,5 +1,6 @@
 import type { BatchVerdict, MemberVerdict, Verdict } from "../../../src/client/index.ts";
-import { canonicalJson, type JsonObject, type Problem } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import type { JsonObject, Problem } from "../../../src/protocol/index.ts";
 import { canonicalText } from "../ledger.ts";
 import type { Book, Submitted } from "./book.ts";
 import type { Reporter } from "./reporter.ts";

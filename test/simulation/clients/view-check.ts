@@ -1,5 +1,6 @@
 import type { PendingEntry } from "../../../src/client/index.ts";
-import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import type { Json } from "../../../src/protocol/index.ts";
 import { canonicalText } from "../ledger.ts";
 import type { Book } from "./book.ts";
 import type { AnyClient } from "./program.ts";

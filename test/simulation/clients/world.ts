@@ -1,7 +1,8 @@
 import type { SocketEvents, Timing } from "../../../src/client/index.ts";
 import { defaultTiming } from "../../../src/client/transport/timing.ts";
 import { complete, Partition, rejectionRetentionMs } from "../../../src/core/index.ts";
-import { canonicalJson, type Json, type Author, type Limits, noLimits } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import { type Json, type Author, type Limits, noLimits } from "../../../src/protocol/index.ts";
 import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
 import { bytesPort, hmac, migrations, sha256 } from "../../support/partition.ts";
 import { faults } from "../disk.ts";

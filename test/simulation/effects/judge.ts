@@ -1,5 +1,6 @@
 import type { Effect } from "../../../src/model/effects.ts";
-import { bounds, canonicalJson, type Json, type JsonObject } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import { bounds, type Json, type JsonObject } from "../../../src/protocol/index.ts";
 import type { Trace } from "../trace.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Event, eventsOf, rows } from "./log.ts";

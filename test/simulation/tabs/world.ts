@@ -1,6 +1,7 @@
 import type { SocketEvents } from "../../../src/client/index.ts";
 import type { Message } from "../../../src/client/tabs/messages.ts";
-import { canonicalJson, type Json, noLimits } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import { type Json, noLimits } from "../../../src/protocol/index.ts";
 import { submitterOf } from "../../../src/storage/port.ts";
 import { Connection, type NetworkConditions } from "../clients/connection.ts";
 import { lineOf } from "../clients/line.ts";

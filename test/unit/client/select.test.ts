@@ -4,7 +4,8 @@ import { select } from "../../../src/client/select.ts";
 import { Replica } from "../../../src/client/sync/replica.ts";
 import { State } from "../../../src/model/index.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
-import { canonicalJson, type Json, type JsonObject, type WireEvent } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import type { Json, JsonObject, WireEvent } from "../../../src/protocol/index.ts";
 import { type Any, json, perform, step, type Step } from "../../support/state-steps.ts";
 
 /** What a selection needs of a client: its state, and who listens. */

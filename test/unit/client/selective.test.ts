@@ -4,7 +4,8 @@ import { Replica } from "../../../src/client/sync/replica.ts";
 import { selective as rebaser } from "../../../src/client/sync/selective.ts";
 import { defineModel, type ReduceContext } from "../../../src/model/index.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
-import { canonicalJson, type Json, type JsonObject, type WireEvent } from "../../../src/protocol/index.ts";
+import { canonicalJson } from "../../../src/protocol/canonical.ts";
+import type { Json, JsonObject, WireEvent } from "../../../src/protocol/index.ts";
 
 type Node = { tag: string; n: number };
 interface Shape {
