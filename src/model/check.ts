@@ -10,14 +10,15 @@ import {
 import type { AnyModel, EventDefinition, ModelEvent, Objection } from "./define.ts";
 import { KeyError, type State } from "./state.ts";
 
-/** Returns how a payload of the current version violates its schema. Throws what the schema throws. */
+/** Returns how a payload of the current version violates its schema; `say`: in which words. Throws what the schema throws. */
 export function payloadViolations(
   definition: Pick<EventDefinition<object, z.core.$ZodType>, "payload">,
   payload: JsonObject,
+  say?: (issue: z.core.$ZodIssue) => string,
 ): Violation[] {
   // The schema has its own method to parse, in zod as in zod/mini: so a client bundles only what its model uses of zod.
   const result = (definition.payload as unknown as Pick<z.ZodMiniType, "safeParse">).safeParse(payload);
-  if (!result.success) return violationsOf(result.error.issues, ["payload"], schemaError);
+  if (!result.success) return violationsOf(result.error.issues, ["payload"], schemaError, say);
   const changed = firstDifference(payload, result.data);
   return changed === undefined
     ? []

@@ -8,12 +8,13 @@ export const schemaError = "SCHEMA_ERROR";
 
 /**
  * The issues that zod found, as violations: one per unknown key, at most `draftBounds.violationsMax`.
- * `under` is put before each path; `code` replaces zod's own code where the caller has one.
+ * `under` is put before each path; `code` replaces zod's own code where the caller has one; `say` replaces zod's message.
  */
 export function violationsOf(
   issues: readonly z.core.$ZodIssue[],
   under: readonly PropertyKey[] = [],
   code?: string,
+  say?: (issue: z.core.$ZodIssue) => string,
 ): Violation[] {
   const violations: Violation[] = [];
   for (const issue of issues) {
@@ -28,7 +29,7 @@ export function violationsOf(
         });
       }
     } else {
-      violations.push({ field: formatPath(path), code: code ?? issue.code, message: issue.message });
+      violations.push({ field: formatPath(path), code: code ?? issue.code, message: say?.(issue) ?? issue.message });
     }
   }
   return violations.slice(0, draftBounds.violationsMax);

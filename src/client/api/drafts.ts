@@ -7,6 +7,7 @@ import {
   type JsonObject,
   type Problem,
   unsendableIn,
+  utf8Length,
   type Violation,
   type WireEvent,
 } from "../../protocol/index.ts";
@@ -127,7 +128,8 @@ export function fitting(entry: QueueEntry): QueueEntry | Failure {
   const text = longestText(type, payload);
   const { frameBytesMax } = draftBounds;
   if (exceedsUtf8(text, frameBytesMax)) {
-    return { code: "payload_too_large", detail: `A frame may have at most ${frameBytesMax} bytes.` };
+    const detail = `This takes ${utf8Length(text)} bytes of JSON; a draft or batch may take ${frameBytesMax}: divide it.`;
+    return { code: "payload_too_large", detail };
   }
   const { payload: carried } = JSON.parse(text) as { payload: SentDraft & { events?: SentDraft[] } };
   const sent = carried.events ?? [carried];

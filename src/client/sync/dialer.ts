@@ -114,7 +114,7 @@ export class Dialer {
     const delay = backoffMs(this.#failures++, this.#ports.random(), delayMsMin);
     this.#cancelRetry = this.#ports.after(delay, () => this.dial());
     const retryAt = this.#ports.now() + delay;
-    const held: Held = { code: "draining", detail: "", ...problem, until: retryAt };
+    const held: Held = { code: "draining", detail: "The server is being updated.", ...problem, until: retryAt };
     this.#status.report(this.#reachable ? reason : "network_offline", problem, {
       retryAt,
       waiting,

@@ -11,6 +11,7 @@ import {
 } from "../../model/index.ts";
 import { type Failure, type JsonObject, type NumberedEvent, type Violation } from "../../protocol/index.ts";
 import type { QueueEntry } from "../stores/store.ts";
+import { messageOf } from "./issue-message.ts";
 import type { Group, NewRebaser, Pending, Rebaser } from "./rebaser.ts";
 import type { Recorder } from "./recorder.ts";
 
@@ -336,12 +337,11 @@ export class Replica<S extends object> {
         ...this.#identity,
         timestamp: group.entry.queuedAt,
       });
-      const shape = pending.shaped ? [] : payloadViolations(definition, current.payload);
+      const shape = pending.shaped ? [] : payloadViolations(definition, current.payload, messageOf);
       if (shape.length > 0) return invalid("schema", shape);
       pending.shaped = true;
-      // What merges it is not loaded yet.
       if (definition.transform && !this.#newRebaser)
-        return { code: "precondition_required", layer: "schema", detail: "" };
+        return { code: "precondition_required", layer: "schema", detail: "What merges it is not loaded." };
       // It waits: nobody sees this failure.
       if (this.#unnamed) return { code: "forbidden", detail: "" };
       if (definition.optimistic === false) {
@@ -383,5 +383,7 @@ export class Replica<S extends object> {
 }
 
 function invalid(layer: "schema" | "rule", errors: Violation[]): Failure {
-  return { code: "validation_failed", layer, detail: errors[0]!.message, errors };
+  const [{ field, message }] = errors as [Violation];
+  const detail = layer === "rule" ? message : `This cannot be sent: ${field}: ${message}`;
+  return { code: "validation_failed", layer, detail, errors };
 }

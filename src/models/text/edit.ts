@@ -110,7 +110,11 @@ function objectionTo(rope: DeepReadonly<Rope> | undefined, edit: TextEdit): Obje
   const length = rope?.length ?? 0;
   if (set.length !== length) return wrongLength(length, set.length);
   if (set.newLength > textLengthMax && set.newLength > length) {
-    return { field: "payload.changes", code: "TEXT_TOO_LONG", message: `A text has at most ${textLengthMax} units.` };
+    return {
+      field: "payload.changes",
+      code: "TEXT_TOO_LONG",
+      message: `A text may have at most ${textLengthMax} units, and this would make it ${set.newLength}.`,
+    };
   }
   if (!rope) return undefined;
   let split: number | undefined;
