@@ -80,7 +80,7 @@ export class FillWarnings {
   begin(live: Live, limits: Limits): () => void {
     const { bytes } = live.head;
     const { weight } = live.fold.state;
-    const [timers, timerBytes] = [live.timers.size, live.timers.bytes];
+    const { size: timers, bytes: timerBytes } = live.timers;
     const rejectionBytes = live.rejections.known?.bytes;
     return () => {
       this.note("logBytes", bytes, logUsage(live, limits));

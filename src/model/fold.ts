@@ -6,7 +6,7 @@ import type { State } from "./state.ts";
 export interface LoggedEvent extends Annotations {
   type: string;
   /** As submitted; absent: 1. */
-  version?: number;
+  version?: number | undefined;
   payload: JsonObject;
   timestamp: number;
   clientId: string;

@@ -426,9 +426,9 @@ export class Connection implements Subscriber, FrameSource {
    * What it sends meanwhile waits behind it.
    */
   #redo(replies: readonly Reply[]): boolean {
-    const [reply] = replies;
     const asked = this.#asked;
-    if (!reply || !endsDraft(reply) || replies.length > 1 || !asked || this.#unanswered !== 1) return false;
+    const reply = replies[0];
+    if (!asked || !reply || !endsDraft(reply) || replies.length > 1 || this.#unanswered !== 1) return false;
     const seconds = this.#currentDialect.redoneAfter(reply);
     const { now, timer } = this.#host;
     if (seconds === undefined || now() + seconds * 1_000 > asked.since + redoneMsMax) return false;

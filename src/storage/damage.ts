@@ -17,14 +17,9 @@ export class Damage extends Error {
 /** What SQLite says of a file whose pages are damaged: SQLITE_CORRUPT and SQLITE_NOTADB, by name or by message. */
 const corruptFile = /SQLITE_CORRUPT|SQLITE_NOTADB|disk image is malformed|file is not a database/;
 
-/** Runs a statement; an error that says that the file is damaged is thrown as `Damage`. */
-export function detectDamage<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof Error && corruptFile.test(error.message)) {
-      throw new Damage("the database file is damaged", undefined, { cause: error });
-    }
-    throw error;
-  }
+/** What a statement threw; as `Damage` where it says that the file is damaged. */
+export function damageIn(error: unknown): unknown {
+  return error instanceof Error && corruptFile.test(error.message)
+    ? new Damage("the database file is damaged", undefined, { cause: error })
+    : error;
 }

@@ -1,4 +1,4 @@
-import { detectDamage } from "./damage.ts";
+import { damageIn } from "./damage.ts";
 import type { SqlDriver, SqlRow, SqlValue } from "./driver.ts";
 import { isMigrated, migrate, type Migration } from "./migrations.ts";
 
@@ -39,10 +39,8 @@ export class Database {
   /** Runs `body` in one transaction. If it throws, all of it is rolled back. */
   transaction<T>(now: number, body: () => Synchronous<T>): T {
     try {
-      return this.#driver.transaction(() => {
-        this.#now = now;
-        return body() as T;
-      });
+      this.#now = now;
+      return this.#driver.transaction(body) as T;
     } catch (error) {
       // The schema is rolled back with the rest of a first transaction.
       this.#migrated = isMigrated(this.#driver);
@@ -52,19 +50,32 @@ export class Database {
 
   /** Runs one SELECT over our tables. Empty while they do not exist. */
   read(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return this.#migrated ? detectDamage(() => this.#driver.query(sql, ...values)) : [];
+    if (!this.#migrated) return [];
+    try {
+      return this.#driver.query(sql, ...values);
+    } catch (error) {
+      throw damageIn(error);
+    }
   }
 
   /** Runs one writing statement and returns the rows of its RETURNING clause. */
   write(sql: string, ...values: SqlValue[]): SqlRow[] {
     this.#prepare();
-    return detectDamage(() => this.#driver.write(sql, ...values));
+    try {
+      return this.#driver.write(sql, ...values);
+    } catch (error) {
+      throw damageIn(error);
+    }
   }
 
   /** Runs one writing statement and returns whether it wrote a row. Cheaper than RETURNING. */
   wrote(sql: string, ...values: SqlValue[]): boolean {
     this.#prepare();
-    return detectDamage(() => this.#driver.wrote(sql, ...values));
+    try {
+      return this.#driver.wrote(sql, ...values);
+    } catch (error) {
+      throw damageIn(error);
+    }
   }
 
   /** Makes the schema before the first write: a transaction that writes nothing leaves nothing. */

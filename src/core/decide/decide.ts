@@ -164,7 +164,7 @@ function isReplay(outcome: Outcome): boolean {
 
 function createLog({ live, name, now, attended, authors, serverId, writes }: WriteContext): void {
   if (live.head.logId !== undefined) return;
-  const logId = serverId();
+  const logId = serverId(live);
   writes.log.create({ logId, ...name }, now, authors.secret);
   live.head.create(logId);
   if (attended) live.schedule.once(writes, "sweep_sockets", now + socketSweepMs);

@@ -5,6 +5,7 @@ import type { Review } from "./review.ts";
 
 /** The model's invariants, over the state with the event in it. */
 export function checkInvariants(review: Review): Failure | undefined {
+  if (!review.model.invariants) return undefined;
   const errors = callModel(() => invariantViolations(review.model, review.live.fold.state));
   if (errors.length === 0) return undefined;
   return {

@@ -66,20 +66,24 @@ export function checkSchema(review: Review): Failure | TypedDraft {
   }
 
   let event: ModelEvent<JsonObject> | undefined;
+  const before = violations.length;
   if (isPayload(raw["payload"])) {
     const logged = {
       type: raw.type,
-      ...(version === undefined ? {} : { version }),
+      version,
       payload: raw["payload"],
       timestamp: Math.max(review.now, review.live.head.timestamp),
       clientId: review.model.shownClientId(review.clientId),
       author: review.authors.of(review.author.principal),
-      ...annotations,
+      label: annotations?.label,
+      userId: annotations?.userId,
+      meta: annotations?.meta,
     };
-    const older = callModel(() => olderViolations(definition, version ?? 1, logged.payload));
-    violations.push(...older);
+    if (definition.olderPayloads) {
+      violations.push(...callModel(() => olderViolations(definition, version ?? 1, logged.payload)));
+    }
     try {
-      if (older.length === 0) event = upcast(definition, logged);
+      if (violations.length === before) event = upcast(definition, logged);
     } catch {
       // An upcaster is written for payloads of its version only, and the schema of that need not be given.
       violations.push({ field: "payload", code: schemaError, message: `Not a payload of version ${version ?? 1}.` });

@@ -128,7 +128,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
     awaitsToken: false,
     client,
     wire: command.wire,
-    provisionalLogId: live.head.logId === undefined ? context.serverId() : undefined,
+    provisionalLogId: live.head.logId === undefined ? context.serverId(live) : undefined,
     ...(live.head.logId === undefined && authors.secret ? { provisionalSecret: authors.secret } : {}),
   });
   if (snapshot || otherModel) session.cursor.hold(snapshot?.eventId ?? head);
@@ -137,7 +137,7 @@ export function connect(context: WindowContext, session: Session, given: Connect
     kind: "connected",
     requestId: command.requestId,
     now,
-    serverId: context.serverId(),
+    serverId: context.serverId(live),
     currentEventIndex: head,
     proof: live.head.proof,
     initialState,

@@ -184,7 +184,7 @@ export function pull(context: WindowContext, subscription: Subscription): void {
     assertNotAhead(live.head, since?.eventId, "events");
     assertSameLog(ports.storage, since?.eventId, since?.proof);
     after = since?.eventId ?? head;
-    subscription.start({ serverId: serverId(), position: after, head, proof: proofAt(ports.storage, after) });
+    subscription.start({ serverId: serverId(live), position: after, head, proof: proofAt(ports.storage, after) });
   }
   if (after === undefined) return;
   subscription.cursor.acknowledge(after);

@@ -31,7 +31,7 @@ export interface WindowContext extends Environment {
   /** Why this author's token is refused, which was good when it was verified, or undefined. */
   refusalOf(author: Author): Failure | undefined;
   /** The log's id as clients receive it. */
-  serverId(): string;
+  serverId(live: Live): string;
   /** All connections that show something of themselves. */
   peers(): readonly Peer[];
   /** A new connection of this principal takes the place of the peer `peerId`. */

@@ -14,16 +14,12 @@ import { bytesRead } from "../delivery/read-cost.ts";
 import { notConnected, type Session } from "../delivery/session.ts";
 import { pull } from "../delivery/subscription.ts";
 import type { Window } from "./window.ts";
-import { type Pull, type ReadWork, traceIdOf, type Work } from "./work.ts";
+import { onlyReads, type Pull, type ReadWork, traceIdOf, type Work } from "./work.ts";
 
 type Declined = Extract<Command, { kind: "declined" }>;
 
 /** Does one piece of a window's work. If it throws, the whole window is rolled back. */
 export function handle(context: WriteContext, work: Work): void {
-  if ("subscription" in work) {
-    handleRead(context, work);
-    return;
-  }
   const { window } = context;
   const own = traced(context, traceIdOf(work));
   if ("command" in work) {
@@ -41,7 +37,7 @@ export function handle(context: WriteContext, work: Work): void {
     }
     return;
   }
-  if ("declined" in work) {
+  if (onlyReads(work)) {
     handleRead(context, work);
     return;
   }

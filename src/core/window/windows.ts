@@ -43,6 +43,8 @@ export class Windows {
   readonly #tools: Tools;
   /** The random id of this object's lifetime, written with each event. */
   readonly incarnation: string;
+  /** What is the same in each window: to copy it takes less than to make it. */
+  readonly #shared: Omit<WindowContext, "live" | "window" | "now" | "attended">;
   /** The id the log will get when it is first written. */
   #provisionalLogId: string | undefined;
 
@@ -50,6 +52,19 @@ export class Windows {
     this.#environment = environment;
     this.#tools = tools;
     this.incarnation = environment.ports.random.incarnation();
+    const { fanOut, presence, limiter, catchUps, causing, decideImported } = tools;
+    this.#shared = {
+      ...environment,
+      causing,
+      decideImported,
+      incarnation: this.incarnation,
+      limiter,
+      catchUps,
+      refusalOf: (author) => fanOut.refusal(author),
+      peers: () => presence.peers,
+      replacePeer: (peerId, principal) => presence.replace(peerId, principal),
+      serverId: (live) => live.logId ?? (this.#provisionalLogId ??= environment.ports.random.logId()),
+    };
   }
 
   /** Restores the id of a log that is not written yet, as a connection has received it before hibernation. */
@@ -152,31 +167,7 @@ export class Windows {
   }
 
   #context(live: Live, window: Window, now: number): WindowContext {
-    const { name, model, effects, causes, seals, nextOccurrence, ports, authors } = this.#environment;
-    const { fanOut, presence, limiter, catchUps, causing, decideImported } = this.#tools;
-    return {
-      name,
-      model,
-      effects,
-      causes,
-      causing,
-      seals,
-      nextOccurrence,
-      decideImported,
-      ports,
-      authors,
-      live,
-      incarnation: this.incarnation,
-      limiter,
-      catchUps,
-      window,
-      now,
-      attended: fanOut.mayVanish,
-      refusalOf: (author) => fanOut.refusal(author),
-      peers: () => presence.peers,
-      replacePeer: (peerId, principal) => presence.replace(peerId, principal),
-      serverId: () => live.logId ?? (this.#provisionalLogId ??= ports.random.logId()),
-    };
+    return { ...this.#shared, live, window, now, attended: this.#tools.fanOut.mayVanish };
   }
 }
 

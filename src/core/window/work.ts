@@ -52,8 +52,8 @@ interface Declined extends Answered {
 
 /** The trace id that work has come with; undefined: none. */
 export function traceIdOf(work: Work): string | undefined {
-  if ("answer" in work) return work.traceId;
-  return "subscription" in work ? work.subscription.traceId : work.session.traceId;
+  if ("session" in work) return work.session.traceId;
+  return "subscription" in work ? work.subscription.traceId : work.traceId;
 }
 
 /** Whether work only reads; a window of such work opens no transaction, and so creates no storage. */
@@ -82,7 +82,7 @@ export function declined(work: Work, failure: Failure, keeps: boolean): ReadWork
 
 /** What work costs before its content counts, in the units of `State.work`. */
 export function costOf(work: Work): number {
-  const submission = "answer" in work ? work.submission : "command" in work && submissionOf(work.command);
+  const submission = "command" in work ? submissionOf(work.command) : "answer" in work && work.submission;
   return submission ? draftCost * submission.drafts.length : pieceCost;
 }
 

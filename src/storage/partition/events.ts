@@ -262,18 +262,17 @@ export class EventsTable implements EventReads, EventWrites {
     const { eventId, principal, draftId, clientId, type, timestamp, payload, incarnation } = event;
     if (this.#recordedKeys.has(principal, draftId)) return false;
     // JSON text has no NUL and no lone surrogate, so CAST makes the same bytes as an encoder, and faster.
-    const common = [eventId, principal, draftId, clientId, type, timestamp, payload, incarnation ?? null];
-    const rare = rareValuesOf(event);
-    return rare.every((value) => value === undefined)
-      ? this.#database.wrote(insert, ...common)
-      : this.#database.wrote(insertWhole, ...common, ...rare.map((value) => value ?? null));
+    const common: SqlValue[] = [eventId, principal, draftId, clientId, type, timestamp, payload, incarnation ?? null];
+    const { version, expectedEventId, batchEnd, fingerprint, correlationId, hops } = event;
+    const annotated = annotatedText(event);
+    // What few events have, in the order of `insertWhole`.
+    const rare = version ?? expectedEventId ?? batchEnd ?? fingerprint ?? correlationId ?? hops ?? annotated;
+    if (rare === undefined) return this.#database.wrote(insert, ...common);
+    for (const value of [version, expectedEventId, batchEnd, fingerprint, correlationId, hops, annotated]) {
+      common.push(value ?? null);
+    }
+    return this.#database.wrote(insertWhole, ...common);
   }
-}
-
-/** What few events have, in the order of `insertWhole`. */
-function rareValuesOf(event: EventRow): (SqlValue | undefined)[] {
-  const { version, expectedEventId, batchEnd, fingerprint, correlationId, hops } = event;
-  return [version, expectedEventId, batchEnd, fingerprint, correlationId, hops, annotatedText(event)];
 }
 
 function eventOf(row: SqlRow): EventRow {

@@ -24,7 +24,7 @@ import type { LogDialect } from "../dialect.ts";
 import { closeCode } from "./close-codes.ts";
 import { decode } from "./decode.ts";
 import { messagesOf } from "./messages.ts";
-import { hasOption } from "./options.ts";
+import { optionsOf } from "./options.ts";
 
 /** The limits that a client must know. */
 const announced = {
@@ -93,8 +93,9 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
   const unnamed = byAnnotations(false);
   const named = shown.shows ? byAnnotations(true) : unnamed;
   const variantsFor = (wire: Json | undefined) => {
-    const { bare, full } = hasOption(wire, "authors") ? named : unnamed;
-    return hasOption(wire, "annotations") ? full : bare;
+    const { authors, annotations } = optionsOf(wire);
+    const { bare, full } = authors ? named : unnamed;
+    return annotations ? full : bare;
   };
   const encode = (reply: Reply, wire: Json | undefined, encoders: DialectEncoders): string => {
     switch (reply.kind) {
@@ -103,22 +104,21 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
         return mode === "single" ? singleText(verdict.results[0]!, encoders) : batchMessage(key, verdict, encoders);
       }
       case "connected": {
+        const options = optionsOf(wire);
         const state = reply.initialState === undefined ? "" : `,"initialState":${reply.initialState}`;
         const snapshot =
-          reply.snapshot === undefined ? "" : `,"snapshot":${snapshotText(reply.snapshot, hasOption(wire, "proofs"))}`;
-        const limits = hasOption(wire, "limits") ? limitsText : "";
+          reply.snapshot === undefined ? "" : `,"snapshot":${snapshotText(reply.snapshot, options.proofs === true)}`;
+        const limits = options.limits ? limitsText : "";
         const model = reply.modelVersion === undefined ? "" : `,"modelVersion":${reply.modelVersion}`;
         const peer = reply.peerId === undefined ? "" : `,"peerId":${JSON.stringify(reply.peerId)}`;
         const since = reply.sinceSnapshot === undefined ? "" : `,"sinceSnapshot":${reply.sinceSnapshot}`;
-        const expiry =
-          reply.expiresAt !== undefined && hasOption(wire, "renewal") ? `,"expiresAt":${reply.expiresAt}` : "";
+        const expiry = reply.expiresAt !== undefined && options.renewal ? `,"expiresAt":${reply.expiresAt}` : "";
         const who =
-          reply.principal !== undefined && hasOption(wire, "principal")
+          reply.principal !== undefined && options.principal
             ? `,"principal":${JSON.stringify(reply.principal)},"tenant":${JSON.stringify(reply.tenant)}`
             : "";
-        const author =
-          reply.author !== undefined && hasOption(wire, "authors") ? `,"author":${JSON.stringify(reply.author)}` : "";
-        const proof = hasOption(wire, "proofs") ? proofMember(reply.proof) : "";
+        const author = reply.author !== undefined && options.authors ? `,"author":${JSON.stringify(reply.author)}` : "";
+        const proof = options.proofs ? proofMember(reply.proof) : "";
         return replyMessage(
           reply,
           "connected",
@@ -126,7 +126,11 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
         );
       }
       case "page":
-        return replyMessage(reply, "sync_response", pageText(reply.page, encoders.logged, hasOption(wire, "proofs")));
+        return replyMessage(
+          reply,
+          "sync_response",
+          pageText(reply.page, encoders.logged, optionsOf(wire).proofs === true),
+        );
       case "state_chunk": {
         const { eventId, chunk, text } = reply;
         const payload = `{"eventIndex":${eventId},"chunk":${chunk},"text":${JSON.stringify(text)}}`;
@@ -175,9 +179,9 @@ export function partitaDialect(partition: string, shown: Shown = showsNothing): 
       numberedOf(row, textsOf(authors, annotations).log, correlations ? correlationMember(row) : ""),
     problem: (failure) => JSON.stringify(partitionProblem(failure, partition)),
     frames(replies, broadcasts, wire, draftIdsOf) {
-      const joined = hasOption(wire, "arrays");
+      const { arrays: joined, proofs } = optionsOf(wire);
       const { plain, proven } = variantsFor(wire);
-      const { arrays, broadcastOf, namedBroadcastOf, encoders } = hasOption(wire, "proofs") ? proven : plain;
+      const { arrays, broadcastOf, namedBroadcastOf, encoders } = proofs ? proven : plain;
       const isNamed = (row: EventRow) => row.principal === draftIdsOf;
       const named = draftIdsOf !== undefined && broadcasts.some(isNamed);
       if (joined && replies.length === 0 && !named) return arrays.of(broadcasts);

@@ -25,9 +25,11 @@ export function storedOptions(options: Options): Json | undefined {
   return set.length === 0 ? undefined : Object.fromEntries(set);
 }
 
-/** Whether an option is set. */
-export function hasOption(kept: Json | undefined, option: keyof Options): boolean {
-  return isJsonObject(kept) && kept[option] === true;
+const none: Partial<Options> = {};
+
+/** The options that are set: each is true, or not there. */
+export function optionsOf(kept: Json | undefined): Partial<Options> {
+  return isJsonObject(kept) ? (kept as Partial<Options>) : none;
 }
 
 /** A session as earlier versions stored it in a socket's attachment: with `arrays` in the client. */
