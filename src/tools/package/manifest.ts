@@ -33,8 +33,8 @@ function nameOf(path: string): string {
   return path.replace(/^\.\/src\//, "").replace(/\.tsx?$/, "");
 }
 
-/** What an entry is in Node, where its module does not run: a test imports effects from the entry of the Worker. */
-const inNode: Readonly<Record<string, string>> = { ".": "./src/node.ts" };
+/** What an entry is in Node, where its module does not run: a test imports what is beside the Worker, or in its module. */
+const inNode: Readonly<Record<string, string>> = { ".": "./src/node.ts", "./parts": "./src/parts/node.ts" };
 
 /** The entries that are built: names by their files. */
 export function entriesOf({ exports, bin = {} }: Source): Record<string, string> {
