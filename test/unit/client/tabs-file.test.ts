@@ -5,6 +5,8 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { createClient } from "../../../src/client/index.ts";
 import { sqliteStore } from "../../../src/client/stores/sqlite.ts";
 import { insieme } from "../../../src/models/insieme/index.ts";
+// Here from the start: of the files that a client loads by itself, only that for tabs is to be late.
+import "../../../src/client/stores/resilient.ts";
 
 const file = "../../../src/client/tabs/backend.ts";
 /** Another process may hold the machine for a while. */
