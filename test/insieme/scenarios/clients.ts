@@ -55,7 +55,7 @@ export const clientScenarios = {
     same([broadcast.serverTs, broadcast.meta.clientTs], [serverTs, 1_234]);
     // The next event shows that its own was not broadcast to it.
     await reader.submit(note("notes", "b", 2));
-    await writer.hears("broadcast");
+    await Promise.all([writer.hears("broadcast"), reader.hears("committed")]);
     same(idsOf(writer.payloads("broadcast")), idsOf(reader.payloads("committed")));
     for (const device of [writer, reader]) {
       same(idsOf(await device.committed(2)), [id, reader.payloads("committed")[0].id]);
