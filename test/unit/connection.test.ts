@@ -1,13 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { Intake, newSession } from "../../src/core/index.ts";
+import { newSession } from "../../src/core/index.ts";
 import { Dialects } from "../../src/wire/dialects.ts";
 import { Connection } from "../../src/shell/connection.ts";
-import { HeldFrames } from "../../src/shell/held-frames.ts";
-import { OutstandingSums } from "../../src/shell/outstanding.ts";
 import type { Failure, Author } from "../../src/protocol/index.ts";
 import { bounds } from "../../src/protocol/bounds.ts";
+import { connectionHost } from "../support/connection-host.ts";
 import { TestPartition } from "../support/partition.ts";
-import { testTurns } from "../support/turns.ts";
 
 /** A connection that must send a token; `verify` returns its author. */
 function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<Failure | undefined>) {
@@ -25,27 +23,11 @@ function unauthenticated(verify: () => Promise<Author>, claims?: () => Promise<F
   };
   const connection = new Connection(
     carrier,
-    {
-      partition: room.partition,
-      dialects: new Dialects(room.codec),
-      intake: new Intake({
-        connections: 1,
-        process: (batch) => room.partition.process(batch, room.now),
-        turns: testTurns((turn) => void setTimeout(turn)),
-      }),
-      outstanding: new OutstandingSums(),
-      held: new HeldFrames(),
-      now: () => room.now,
-      timer: () => () => {},
-      pause: () => () => {},
-      nonce: () => "nonce",
-      connectionEnded: () => {},
-      authenticate: verify,
-      mustClaim: () => claims !== undefined,
-      admitRequest: async () => undefined,
-      admitDraft: () => claims!(),
-      step: (body) => body(),
-    },
+    connectionHost(
+      room,
+      { authenticate: verify, mustClaim: () => claims !== undefined, admitDraft: () => claims!() },
+      (turn) => void setTimeout(turn),
+    ),
     { session: newSession(undefined, true), seenAt: room.now },
   );
   room.partition.attach(connection.session, room.now);
@@ -174,30 +156,11 @@ it("[BD-1] frames of many connections that wait for their peers are served in se
       return room.codec.decode(frame);
     },
   };
-  const host = {
-    partition: room.partition,
-    dialects: new Dialects(dialect),
-    intake: new Intake({
-      connections: 1,
-      process: (batch, workMax) => room.partition.process(batch, room.now, workMax),
-      turns: testTurns((turn) => void turns.push(turn)),
-    }),
-    outstanding: new OutstandingSums(),
-    held: new HeldFrames(),
-    now: () => room.now,
-    timer: () => () => {},
-    pause: (run: () => void) => {
-      pauses.push(run);
-      return () => {};
-    },
-    nonce: () => "nonce",
-    connectionEnded: () => {},
-    authenticate: undefined,
-    mustClaim: () => false,
-    admitRequest: async () => undefined,
-    admitDraft: async () => undefined,
-    step: <T>(body: () => T) => body(),
+  const pause = (run: () => void) => {
+    pauses.push(run);
+    return () => {};
   };
+  const host = connectionHost(room, { dialects: new Dialects(dialect), pause }, (turn) => void turns.push(turn));
   const connections = Array.from({ length: 20 }, (_, at) => {
     const connection = new Connection(carrier, host, { session: newSession(undefined, false), seenAt: room.now });
     room.partition.attach(connection.session, room.now);

@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { Intake, newSession } from "../../src/core/index.ts";
+import { newSession } from "../../src/core/index.ts";
 import { type Attachment, Connection } from "../../src/shell/connection.ts";
-import { HeldFrames } from "../../src/shell/held-frames.ts";
-import { OutstandingSums } from "../../src/shell/outstanding.ts";
 import type { Dialect } from "../../src/wire/dialect.ts";
 import { Dialects } from "../../src/wire/dialects.ts";
+import { connectionHost } from "../support/connection-host.ts";
 import { TestPartition } from "../support/partition.ts";
-import { testTurns } from "../support/turns.ts";
 
 /** A dialect of one letter: `C` connects, and each reply is its kind in capitals. */
 const shouting: Dialect = {
@@ -59,27 +57,7 @@ function connected(attachment: Partial<Attachment> = {}) {
       save: (kept) => void saved.push(kept),
       lastSignOfLife: () => 0,
     },
-    {
-      partition: room.partition,
-      dialects: new Dialects(room.codec, shouting),
-      intake: new Intake({
-        connections: 1,
-        process: (batch) => room.partition.process(batch, room.now),
-        turns: testTurns(),
-      }),
-      outstanding: new OutstandingSums(),
-      held: new HeldFrames(),
-      now: () => room.now,
-      timer: () => () => {},
-      pause: () => () => {},
-      nonce: () => "nonce",
-      connectionEnded: () => {},
-      authenticate: undefined,
-      mustClaim: () => false,
-      admitRequest: async () => undefined,
-      admitDraft: async () => undefined,
-      step: (body) => body(),
-    },
+    connectionHost(room, { dialects: new Dialects(room.codec, shouting) }),
     { session: newSession(undefined), seenAt: room.now, ...attachment },
   );
   room.partition.attach(connection.session, room.now);
