@@ -3,6 +3,7 @@ import { keysTagReader } from "../identity/keys-tag.ts";
 import type { IdentitySettings } from "../identity/settings.ts";
 import { verifierOf } from "../identity/verifier-of.ts";
 import { bytesPort } from "../platform/hash.ts";
+import { isolateUse } from "../platform/isolate.ts";
 import { log } from "../platform/log.ts";
 import type { TenantApi } from "../platform/rpc.ts";
 import { startTimer } from "../platform/timer.ts";
@@ -62,6 +63,7 @@ export function durablePorts(
       if (typeof verifier === "string") return { code: "unauthenticated", detail: verifier };
       return await verifier.verify(token, now);
     },
+    isolate: isolateUse,
     openBody() {
       // Platform fact: the output gate holds the writes of an IdentityTransformStream until what was written to
       // storage before them is durable; what a ReadableStream of JavaScript has in its queue leaves at once. [TX-5]

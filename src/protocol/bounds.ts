@@ -13,8 +13,10 @@ export const bounds = {
   /**
    * Frames of one window: one transaction, one frame to each connection. At least this many, because a commit costs its
    * pages whatever is in it, and more for each listener that it is delivered to (measured: docs/decisions/0002-windows.md).
+   * Where nobody else uses the thread, and waits for its end, it may be longer.
    */
   windowWorkMin: 96,
+  windowWorkAloneMin: 224,
   windowWorkPerListener: 4,
   windowWorkMax: 512,
   /** Pseudonyms of principals that are in memory, an estimated 200 bytes each: to make another takes 3.2 µs (decision 0021). */

@@ -250,6 +250,7 @@ export class PartitionShell {
         return partition.connections;
       },
       turns: this.#turns,
+      isAlone: () => ports.isolate.beginWindow(),
       process: (batch, workMax) => partition.process(batch, ports.now(), workMax),
     });
     const pauses = new Pauses(ports);
@@ -888,6 +889,7 @@ export class PartitionShell {
 
   /** Runs one entry into the core, and then sets the alarm for the next job. */
   #step<T>(body: () => T): T {
+    this.#ports.isolate.note(this);
     try {
       if (this.#ports.keys() !== this.#keys) this.#endOfOtherKeys();
       return body();

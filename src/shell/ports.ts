@@ -1,6 +1,7 @@
 import type { Delivered } from "../core/index.ts";
 import type { Subject } from "../identity/verify.ts";
 import type { CourierRow } from "../platform/courier-api.ts";
+import type { IsolateUse } from "../platform/isolate.ts";
 import type { QueueMessage, SubmittedEffect, TenantApi } from "../platform/rpc.ts";
 import type { AuditHead, Failure } from "../protocol/index.ts";
 import type { MetricsReport } from "../platform/metrics-api.ts";
@@ -85,6 +86,8 @@ export interface ShellPorts {
   readonly signHead?: ((head: AuditHead) => Promise<string>) | undefined;
   /** Absent: nothing is counted. */
   readonly metrics?: MetricsPorts | undefined;
+  /** Who uses the thread that this partition runs on. */
+  readonly isolate: IsolateUse;
   /** Opens the body of a response that is written piece by piece. */
   openBody(): StreamBody;
 }

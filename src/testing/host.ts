@@ -2,6 +2,7 @@ import type { Delivered, Submission } from "../core/index.ts";
 import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
 import { bytesPort } from "../platform/hash.ts";
+import { IsolateUse } from "../platform/isolate.ts";
 import type { ReadOptions, RequestContext, SubmittedEffect } from "../platform/rpc.ts";
 import { type Author, noLimits } from "../protocol/index.ts";
 import { logEvents } from "../protocol/log-events.ts";
@@ -194,6 +195,7 @@ export class TestHost {
       effects: effectPorts,
       keys: () => undefined,
       verify: async () => ({ code: "unauthenticated", detail: "There are no tokens here." }),
+      isolate: new IsolateUse(),
       openBody: () => {
         const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
         return { readable, writer: writable.getWriter() };

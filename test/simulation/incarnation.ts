@@ -1,5 +1,6 @@
 import type { EffectPorts, ShellPorts } from "../../src/shell/ports.ts";
 import type { StreamBody } from "../../src/shell/event-sink.ts";
+import { IsolateUse } from "../../src/platform/isolate.ts";
 import type { SqlDriver, SqlRow, SqlValue } from "../../src/storage/driver.ts";
 import { PartitionStorage } from "../../src/storage/partition/storage.ts";
 import { ClampedClock } from "../support/clamped-clock.ts";
@@ -111,6 +112,7 @@ export class Incarnation {
       ...(signHead && { signHead: (head) => this.#whileAlive(signHead(head)) }),
       keys: () => undefined,
       verify: (token, now) => this.#whileAlive(verify(token, now)),
+      isolate: new IsolateUse(),
       openBody,
     };
   }

@@ -17,6 +17,7 @@ export function connectionHost(
     dialects: new Dialects(room.codec),
     intake: new Intake({
       connections: 1,
+      isAlone: () => false,
       process: (batch, workMax) => room.partition.process(batch, room.now, workMax),
       turns: testTurns(run),
     }),

@@ -2,6 +2,7 @@ import type { Folding, Submission } from "../../src/core/index.ts";
 import type { Subject } from "../../src/identity/verify.ts";
 import type { AnyModel } from "../../src/model/index.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
+import { IsolateUse } from "../../src/platform/isolate.ts";
 import type { TenantApi } from "../../src/platform/rpc.ts";
 import { type Author, type Failure, type Limits, noLimits } from "../../src/protocol/index.ts";
 import { type Attachment, Connection } from "../../src/shell/connection.ts";
@@ -60,6 +61,7 @@ interface Options {
   now?: number;
   /** A clock and timers of its own. */
   clock?: Pick<ShellPorts, "now" | "timer" | "afterIo">;
+  isolate?: IsolateUse;
 }
 
 /** The production shell in Node, on a storage, a clock, timers and an alarm that the test owns. */
@@ -96,6 +98,7 @@ export class TestShell {
     snapshotChunkUnits,
     now = 1_700_000_000_000,
     clock,
+    isolate = new IsolateUse(),
   }: Options = {}) {
     this.now = now;
     this.driver = driver;
@@ -144,6 +147,7 @@ export class TestShell {
         metrics: report && { report, rowsWritten: () => 0, rowsRead: () => 0, storedBytes: () => 0, ...billed },
         keys,
         verify: verify ?? (async () => ({ code: "unauthenticated", detail: "There are no tokens here." })),
+        isolate,
         openBody: () => {
           if (!openBody) throw new Error("no stream is opened in this test");
           return openBody();

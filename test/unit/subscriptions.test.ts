@@ -185,6 +185,7 @@ describe("a subscription", () => {
     expect(new Reading(room, 2).pull().calls).toEqual(["cursor_ahead"]);
     const intake = new Intake({
       connections: 1,
+      isAlone: () => false,
       process: (batch) => room.partition.process(batch, room.now),
       turns: testTurns(),
     });

@@ -21,9 +21,11 @@ class Harness {
   constructor(
     process: (batch: readonly Work[], workMax: number) => Processed | undefined = () => undefined,
     connections = 0,
+    isAlone = () => false,
   ) {
     this.intake = new Intake({
       connections,
+      isAlone,
       process: (batch, workMax) => {
         const processed = process(batch, workMax) ?? { done: batch.length, work: 0 };
         this.batches.push(batch.slice(0, processed.done));
@@ -142,6 +144,21 @@ describe("Intake", () => {
       harness.fire();
       expect(harness.batches[8]).toHaveLength(room);
     }
+  });
+
+  it("[WP-10] makes a window larger while nobody else uses the thread", () => {
+    const client = new TestPartition().client("a");
+    let alone = false;
+    const harness = new Harness(undefined, 10, () => alone);
+    for (const at of range(1, 1_000)) harness.intake.offer(`c${at}`, work(client, `d${at}`), 100);
+    const taken = [false, true, false].map((is) => {
+      alone = is;
+      harness.fire();
+      return harness.batches.at(-1)!.length;
+    });
+    const forListeners = 10 * bounds.windowWorkPerListener;
+    const [shared, own] = [bounds.windowWorkMin + forListeners, bounds.windowWorkAloneMin + forListeners];
+    expect(taken).toEqual([shared, own, shared]);
   });
 
   it("[BD-1] [WP-12] a window ends where its work is used up; the rest comes first in the next, in order", () => {

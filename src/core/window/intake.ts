@@ -23,6 +23,8 @@ export interface IntakeHost {
   /** How many listeners a window is delivered to. */
   readonly connections: number;
   readonly turns: Turns;
+  /** Asked once for each window: whether nobody else has used the thread of late. */
+  isAlone(): boolean;
   /** Does the work of one window, in order, until it has done `workMax` of work; one piece at least. Must not throw. */
   process(batch: readonly Work[], workMax: number): Processed;
 }
@@ -275,7 +277,7 @@ export class Intake {
 
   /** Does the work of the next window, of at most `workMax`. */
   #process(workMax: number): void {
-    const room = this.#room;
+    const room = this.#room();
     const taken = this.#take(room);
     const batch = taken.map(({ waiting }) => waiting.work);
     const { done, work } = this.#host.process(batch, Math.min(room * bounds.windowUnitsPerWork, workMax));
@@ -284,8 +286,9 @@ export class Intake {
   }
 
   /** How many pieces of work the next window takes. */
-  get #room(): number {
-    const wanted = bounds.windowWorkMin + bounds.windowWorkPerListener * this.#host.connections;
+  #room(): number {
+    const least = this.#host.isAlone() ? bounds.windowWorkAloneMin : bounds.windowWorkMin;
+    const wanted = least + bounds.windowWorkPerListener * this.#host.connections;
     return Math.min(wanted, bounds.windowWorkMax);
   }
 
