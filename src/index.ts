@@ -15,6 +15,7 @@ import type { ObjectParts } from "./objects/application.ts";
 import type { ObjectClass, PartitionEnv, TenantEnv } from "./objects/environments.ts";
 import type { PartitionRpc } from "./objects/partition-calls.ts";
 import { partitionObject } from "./objects/partition.ts";
+import { addLogs } from "./platform/log.ts";
 import type { PlacementOf } from "./platform/placement.ts";
 import type { TenantRpc } from "./objects/tenant-calls.ts";
 import { tenantObject } from "./objects/tenant.ts";
@@ -90,6 +91,7 @@ export function createAuthority<const Parts extends readonly Part[] = readonly [
     throw new TypeError('there are `effects`: their Worker needs the part "effectsAndTimers" of partita/parts');
   }
   assertServed(effects, Object.values(models));
+  for (const { logs } of all) addLogs(logs);
   const application = { models, effects, roles, limits, placementOf: placement, parts: ofObjects };
   const core: CoreAuthority = {
     PartitionObject: partitionObject(application),

@@ -1,5 +1,6 @@
 import type { Application, ObjectParts } from "../objects/application.ts";
 import type { Failure } from "../protocol/index.ts";
+import type { LogKinds } from "../protocol/log-events.ts";
 import type { Edge, EdgeContext } from "./env.ts";
 import type { Guards } from "./guards.ts";
 
@@ -20,6 +21,8 @@ export interface Part<Added extends object = object> {
   readonly ofObjects?: ObjectParts;
   /** Answers a request at an address without a route; undefined: not this one. */
   readonly elsewhere?: (c: EdgeContext) => Promise<Response | undefined>;
+  /** The events of its log lines. */
+  readonly logs?: LogKinds;
   /** Why the signature of a submission is not valid; undefined: it is. `text`: its body, `key`: its Idempotency-Key. */
   readonly signatureFailure?: (secret: string, request: Request, key: string, text: string) => Failure | undefined;
 }

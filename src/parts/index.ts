@@ -52,6 +52,7 @@ import {
   writersEntrypoint,
 } from "../objects/writers.ts";
 import type { JsonObject } from "../protocol/index.ts";
+import { effectLogs, metricsLogs, webhookLogs } from "../protocol/log-events.ts";
 import { receiveEffects } from "../shell/effect-receiver.ts";
 import { EffectSender } from "../shell/effect-sender.ts";
 import { measuring } from "../shell/measuring.ts";
@@ -90,6 +91,7 @@ export const serverCode: Part<ServerCode> = {
 export const effectsAndTimers: Part = {
   name: "effectsAndTimers",
   ofObjects: { causing, DeadLetters, EffectSender, effectPorts, receiveEffects },
+  logs: effectLogs,
   routes: (app, guards) => effectRoutes(app, guards),
 };
 
@@ -100,6 +102,7 @@ export const cron: Part = { name: "cron", ofObjects: { nextOccurrence } };
 export const webhooks: Part<{ CourierObject: ObjectClass<CourierEnv, CourierRpc> }> = {
   name: "webhooks",
   ofObjects: { TenantEndpoints, webhookPort },
+  logs: webhookLogs,
   adds: ({ placementOf }) => ({ CourierObject: courierObject(placementOf) }),
   routes(app, guards) {
     endpointRoutes(app, guards);
@@ -114,6 +117,7 @@ export const webhooks: Part<{ CourierObject: ObjectClass<CourierEnv, CourierRpc>
 export const metrics: Part<{ MetricsObject: ObjectClass<Cloudflare.Env, MetricsRpc> }> = {
   name: "metrics",
   ofObjects: { gaugesOf, measuring, reporterOf },
+  logs: metricsLogs,
   adds: () => ({ MetricsObject }),
   routes(app, guards, application) {
     metricsRoutes(app, guards, application);

@@ -1,19 +1,17 @@
 import type { logEventFields, commonLogFields } from "./log-event-fields.ts";
 import type { LogValues } from "./log-fields.ts";
 
-// Every line that this program can log. docs/LOGS.md is made from this table.
-
-/** How bad it is: `error` has to be looked at, `warn` may become one, `info` is normal. */
-type LogLevel = "info" | "warn" | "error";
-
-/** Its level, and its message, the same for each line of the event: what differs is in fields. */
-type LogKind = readonly [level: LogLevel, message: string];
+// Every line that this program can log. docs/guide/logs.md is made from these tables.
 
 /**
- * The events of log lines, by name, each with its level and its message. A name is a promise to those who have a query or
- * an alert on it: it is never reused.
+ * Log lines by the names of their events: how bad it is (`error` has to be looked at, `warn` may become one, `info` is
+ * normal), and the message, the same for each line of the event: what differs is in fields. A name is a promise to those
+ * who have a query or an alert on it: it is never reused.
  */
-export const logEvents = {
+export type LogKinds = Readonly<Record<string, readonly [level: "info" | "warn" | "error", message: string]>>;
+
+/** Those that a Worker without parts can write. */
+export const ownLogs = {
   // Requests
   request_failed: ["error", "a request failed"],
   poll_failed: ["error", "a poll failed"],
@@ -33,8 +31,6 @@ export const logEvents = {
   quarantined: ["error", "quarantined: the log cannot be folded, or read"],
   storage_not_opened: ["error", "the storage cannot be opened"],
   tenant_storage_not_opened: ["error", "the tenant's storage cannot be opened"],
-  metrics_not_read: ["error", "metrics could not be read"],
-  directory_full: ["error", "the directory is full: a partition is not listed"],
   almost_full: ["warn", "almost full"],
   verify_finding: ["error", "what is stored does not agree with the log"],
   verified: ["info", "the log was verified"],
@@ -49,21 +45,36 @@ export const logEvents = {
   alarm_not_set: ["error", "the alarm could not be set"],
   sweep_not_scheduled: ["error", "the sweep of connections could not be scheduled"],
   rejections_swept: ["info", "old rejections were deleted"],
-  timer_not_decided: ["error", "the draft of a timer could not be decided"],
-  timer_rejected: ["warn", "the draft of a timer was rejected"],
-  timer_damaged: ["error", "a timer is damaged"],
   saga_failed: ["error", "a saga stands still"],
   // Effects
-  effects_not_read: ["error", "effects could not be read"],
   effects_not_sent: ["error", "effects could not be sent"],
+  effect_damaged: ["error", "an effect is damaged"],
+  // What an administrator has changed
+  admin_action: ["info", "an administrator asks for something"],
+  revoked: ["info", "revoked"],
+  limits_set: ["info", "limits were set"],
+  draining: ["info", "draining"],
+  tenant_draining: ["info", "the tenant is draining"],
+  drain_not_stored: ["error", "a drain could not be stored"],
+  partition_not_notified: ["warn", "a partition could not be notified"],
+} as const satisfies LogKinds;
+
+/** Those of the part `effectsAndTimers`. */
+export const effectLogs = {
+  effects_not_read: ["error", "effects could not be read"],
   effects_not_recorded: ["error", "a delivery could not be recorded"],
   effects_wait: ["warn", "effects wait for another attempt"],
-  effect_damaged: ["error", "an effect is damaged"],
   effect_died: ["error", "an effect has become a dead letter"],
   effect_chain_too_long: ["error", "a chain of effects is too long"],
   dead_letter_replayed: ["info", "a dead letter is sent again"],
   dead_letter_discarded: ["info", "a dead letter is discarded"],
-  // Webhooks
+  timer_not_decided: ["error", "the draft of a timer could not be decided"],
+  timer_rejected: ["warn", "the draft of a timer was rejected"],
+  timer_damaged: ["error", "a timer is damaged"],
+} as const satisfies LogKinds;
+
+/** Those of the part `webhooks`. */
+export const webhookLogs = {
   delivery_failed: ["warn", "a delivery failed"],
   webhook_unwanted: ["warn", "no endpoint takes webhooks of this type: they go nowhere"],
   courier_failed: ["error", "a courier failed"],
@@ -75,17 +86,15 @@ export const logEvents = {
   endpoint_activated: ["info", "an endpoint was activated"],
   endpoint_disabled: ["warn", "an endpoint is disabled"],
   endpoint_rotated: ["info", "the secret of an endpoint was rotated"],
-  // What an administrator has changed
-  admin_action: ["info", "an administrator asks for something"],
-  revoked: ["info", "revoked"],
-  limits_set: ["info", "limits were set"],
-  draining: ["info", "draining"],
-  tenant_draining: ["info", "the tenant is draining"],
-  drain_not_stored: ["error", "a drain could not be stored"],
-  partition_not_notified: ["warn", "a partition could not be notified"],
-} as const satisfies Readonly<Record<string, LogKind>>;
+} as const satisfies LogKinds;
 
-export type LogEvent = keyof typeof logEvents;
+/** Those of the part `metrics`. */
+export const metricsLogs = {
+  metrics_not_read: ["error", "metrics could not be read"],
+  directory_full: ["error", "the directory is full: a partition is not listed"],
+} as const satisfies LogKinds;
+
+export type LogEvent = keyof (typeof ownLogs & typeof effectLogs & typeof webhookLogs & typeof metricsLogs);
 
 /** The fields that a line of an event can have. */
 export type LogFields<Event extends LogEvent> = Pick<

@@ -5,7 +5,7 @@ import { bytesPort } from "../platform/hash.ts";
 import { IsolateUse } from "../platform/isolate.ts";
 import type { ReadOptions, RequestContext, SubmittedEffect } from "../platform/rpc.ts";
 import { type Author, noLimits } from "../protocol/index.ts";
-import { logEvents } from "../protocol/log-events.ts";
+import { logEvents } from "../protocol/all-log-events.ts";
 import type { LogValues } from "../protocol/log-fields.ts";
 import { type Attachment, type Carrier, Connection } from "../shell/connection.ts";
 import { PartitionShell } from "../shell/partition-shell.ts";

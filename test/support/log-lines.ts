@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { commonLogFields, logEventFields } from "../../src/protocol/log-event-fields.ts";
-import { type LogEvent, logEvents, type LogFields } from "../../src/protocol/log-events.ts";
+import { logEvents } from "../../src/protocol/all-log-events.ts";
+import type { LogEvent, LogFields } from "../../src/protocol/log-events.ts";
 import { type LogField, logFields } from "../../src/protocol/log-fields.ts";
 
 /** A line that the tested code has logged. */

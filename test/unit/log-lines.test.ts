@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { logLine } from "../../src/platform/log.ts";
+import { addLogs, logLine } from "../../src/platform/log.ts";
 import { commonLogFields, logEventFields } from "../../src/protocol/log-event-fields.ts";
-import { type LogEvent, logEvents, type LogFields } from "../../src/protocol/log-events.ts";
+import { logEvents } from "../../src/protocol/all-log-events.ts";
+import type { LogEvent, LogFields } from "../../src/protocol/log-events.ts";
 import { type LogField, logFields, type LogValues } from "../../src/protocol/log-fields.ts";
 import { checkedText } from "../support/log-lines.ts";
 
@@ -23,7 +24,13 @@ function exampleOf(event: LogEvent): LogFields<LogEvent> {
 }
 
 describe("log lines", () => {
+  it("[OB-1] of a part that is missing have the name of the event as their message", () => {
+    const line: object = JSON.parse(logLine("delivery_failed", {}, 1));
+    expect(line).toEqual({ level: "error", timestamp: 1, event: "delivery_failed", message: "delivery_failed" });
+  });
+
   it("[OB-1] of each event are one line of JSON, with all fields of the schema", () => {
+    addLogs(logEvents);
     for (const event of Object.keys(logEvents) as LogEvent[]) {
       const line = checkedText(logLine(event, exampleOf(event), 1));
       expect(line.fields).toEqual(exampleOf(event));

@@ -1,6 +1,8 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { log } from "../../src/platform/log.ts";
+import { logEvents } from "../../src/protocol/all-log-events.ts";
+import type { LogEvent } from "../../src/protocol/log-events.ts";
 import { checkedText } from "../support/log-lines.ts";
 import { identitySettings } from "./settings.ts";
 import { ask, askWith, bearer, event, frame, fresh, Peer, post, sign, tenantOf } from "./wire.ts";
@@ -90,6 +92,13 @@ describe("log lines", () => {
     log("request_failed", { partition: hostile, error: hostile });
     expect(lines).toHaveLength(1);
     expect(checkedText(lines[0]!).fields).toEqual({ partition: hostile, error: hostile });
+  });
+
+  it("[OB-1] have the level and the message of their event, of each part that the Worker has", () => {
+    for (const event of Object.keys(logEvents) as LogEvent[]) log(event, {});
+    const written = lines.map((line) => JSON.parse(line) as Record<string, string>);
+    const kinds = written.map(({ event, level, message }) => [event, [level, message]]);
+    expect(Object.fromEntries(kinds)).toEqual(logEvents);
   });
 
   it("[AU-10] [AU-12] [OB-1] are of the schema under attack, also if everything fails", async () => {

@@ -1,6 +1,7 @@
 // docs/guide/logs.md, from the tables of log lines in src/protocol.
 import { commonLogFields, logEventFields } from "../../protocol/log-event-fields.ts";
-import { type LogEvent, logEvents } from "../../protocol/log-events.ts";
+import { logEvents } from "../../protocol/all-log-events.ts";
+import type { LogEvent } from "../../protocol/log-events.ts";
 import { logFields } from "../../protocol/log-fields.ts";
 
 const code = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(", ");
