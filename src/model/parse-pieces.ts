@@ -1,10 +1,10 @@
+import { stringEnd } from "../protocol/string-end.ts";
 import type { Container } from "./journal.ts";
 import { useTable } from "./state.ts";
 
 const quote = 34;
 const comma = 44;
 const openArray = 91;
-const backslash = 92;
 const closeArray = 93;
 const openObject = 123;
 const closeObject = 125;
@@ -103,14 +103,15 @@ class Parser {
     let from = this.#stringFrom;
     let to = this.#stringTo;
     for (; at < length; at++) {
-      const unit = text.charCodeAt(at);
       if (inString) {
-        if (unit === backslash) at++;
-        else if (unit === quote) {
-          inString = false;
-          to = at + 1;
-        }
-      } else if (unit === quote) {
+        at = stringEnd(text, at);
+        if (at === length) break;
+        inString = false;
+        to = at + 1;
+        continue;
+      }
+      const unit = text.charCodeAt(at);
+      if (unit === quote) {
         inString = true;
         from = at;
       } else if (unit === comma) {

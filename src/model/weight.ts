@@ -60,10 +60,12 @@ export class Weight implements StateWatcher {
     this.#total += change;
   }
 
+  // Loops without iterators: at a load this runs before it is compiled.
   added(container: Container): void {
     if (Array.isArray(container)) {
       this.#total += ofArray(container.length);
-      for (const item of container) {
+      for (let at = 0; at < container.length; at++) {
+        const item = container[at];
         if (typeof item === "object" && item !== null) this.added(item as Container);
         else this.#total += ofValue(item);
       }
@@ -72,8 +74,8 @@ export class Weight implements StateWatcher {
     const keys = Object.keys(container);
     if (isTable(keys)) this.#addTable(container, keys);
     else this.#addKind(keys);
-    for (const key of keys) {
-      const value = container[key];
+    for (let at = 0; at < keys.length; at++) {
+      const value = container[keys[at]!];
       if (typeof value === "object" && value !== null) this.added(value as Container);
       else this.#total += ofValue(value);
     }
@@ -248,7 +250,7 @@ function kindOf(keys: readonly string[]): string {
 
 function placeOf(keys: readonly string[]): number {
   let sum = keys.length;
-  for (const key of keys) sum = (31 * sum + key.length + key.charCodeAt(0)) | 0;
+  for (let at = 0; at < keys.length; at++) sum = (31 * sum + keys[at]!.length + keys[at]!.charCodeAt(0)) | 0;
   return sum & (kindsNamedMax - 1);
 }
 

@@ -1,6 +1,7 @@
 import { bounds, exceedsUtf8 } from "../../protocol/index.ts";
+import { stringEnd } from "../../protocol/string-end.ts";
 
-const [quote, backslash, comma] = [34, 92, 44];
+const [quote, comma] = [34, 44];
 const [openBracket, closeBracket, openBrace, closeBrace] = [91, 93, 123, 125];
 
 /**
@@ -15,7 +16,7 @@ export function messagesOf(frame: string | ArrayBuffer): string[] | undefined {
   let depth = 0;
   for (let at = 1; at < frame.length - 1; at++) {
     const unit = frame.charCodeAt(at);
-    if (unit === quote) at = stringEnd(frame, at);
+    if (unit === quote) at = stringEnd(frame, at + 1);
     else if (unit === openBracket || unit === openBrace) depth++;
     else if (unit === closeBracket || unit === closeBrace) depth--;
     else if (unit === comma && depth === 0) {
@@ -27,15 +28,4 @@ export function messagesOf(frame: string | ArrayBuffer): string[] | undefined {
   if (depth > 0) return undefined;
   texts.push(frame.slice(from, -1));
   return texts.every((text) => text.trimStart().startsWith("{")) ? texts : undefined;
-}
-
-/** The index of the quote that ends the string which begins at `start`; the length of the frame if none does. */
-function stringEnd(frame: string, start: number): number {
-  for (let end = frame.indexOf('"', start + 1); end >= 0; end = frame.indexOf('"', end + 1)) {
-    let escapes = end;
-    while (frame.charCodeAt(escapes - 1) === backslash) escapes--;
-    // Each second backslash stands for itself.
-    if ((end - escapes) % 2 === 0) return end;
-  }
-  return frame.length;
 }
