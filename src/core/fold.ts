@@ -40,6 +40,8 @@ interface Kept {
 /** The newest snapshot that can be read; before the first one, the initial state. */
 export interface LoadedSnapshot extends SnapshotSize {
   readonly state: object;
+  /** Its text, where that was asked for and is not too long for one message. */
+  readonly text?: string | undefined;
 }
 
 const tooLongForOneMessage: Failure = {
@@ -60,6 +62,7 @@ export class Fold {
   #snapshot: SnapshotSize;
   /** The view of the snapshot that is being written. */
   #snapshotting: StateView | undefined;
+  #abandonedAt: number | undefined;
   /** What the state of an earlier event takes that is being read, in bytes; undefined: none is. */
   #pastBytes: number | undefined;
   /** What is kept of earlier states between the requests of an operator; undefined: nothing. */
@@ -71,12 +74,16 @@ export class Fold {
    * Begins with `snapshot`; what follows it up to `head` is folded by `advance`. `known`: a fault that was found before:
    * then nothing is folded.
    */
-  constructor({ state, ...snapshot }: LoadedSnapshot, head: number, known: Fault | undefined, now: number) {
+  constructor({ state, text, ...snapshot }: LoadedSnapshot, head: number, known: Fault | undefined, now: number) {
     this.state = new WeighedState<object>(state);
     this.#fault = known;
     this.#snapshot = snapshot;
     this.#logBytes = snapshot.logBytes;
     if (!known && snapshot.eventId < head) this.#progress = new Progress(snapshot.eventId, head, now);
+    // Who has the state loaded mostly asks for its text, and at once.
+    else if (text !== undefined && this.hasRoom(text.length * (snapshot.stateBytes === text.length ? 2 : 4))) {
+      this.#text = new WeakRef({ text, eventId: head });
+    }
   }
 
   /** Why the log cannot be folded. Then `state` is not valid; the log itself can be read, as far as it is intact. */
@@ -200,15 +207,30 @@ export class Fold {
     return (this.#snapshotting = this.state.view());
   }
 
+  /**
+   * Whether the view of the snapshot has used up more of half of its room than it has given of the state, of which `units`
+   * UTF-16 units are written. What a state takes in memory is more than its text has, so this is on the safe side.
+   */
+  snapshotLags(units: number): boolean {
+    const saved = this.#snapshotting?.savedBytes ?? 0;
+    return saved / (bounds.viewSavedBytesMax / 2) > units / this.state.weight;
+  }
+
   /** A snapshot was written. */
   completeSnapshot({ eventId, logBytes, stateBytes }: SnapshotSize): void {
     this.#snapshot = { eventId, logBytes, stateBytes };
     this.#snapshotting = undefined;
   }
 
-  /** The snapshot could not be written. */
-  abandonSnapshot(): void {
+  /** The snapshot could not be written. `logBytes`: of the log by now. */
+  abandonSnapshot(logBytes: number): void {
     this.#snapshotting = undefined;
+    this.#abandonedAt = logBytes;
+  }
+
+  /** How many bytes the log had when a snapshot of it was last given up; undefined: none was. */
+  get abandonedAt(): number | undefined {
+    return this.#abandonedAt;
   }
 
   /** The newest snapshot is damaged: the next event makes another one due. */
@@ -231,13 +253,27 @@ export class Fold {
   }
 }
 
-/** Reads the newest snapshot at or before `atMost` whose bytes are right; a damaged one is as good as none. */
-export function loadSnapshot(reads: StorageReads, model: AnyModel, atMost: number): LoadedSnapshot {
+/**
+ * Reads the newest snapshot at or before `atMost` whose bytes are right; a damaged one is as good as none. `withText`: its
+ * text, too, where it is that of the state after `atMost`.
+ */
+export function loadSnapshot(
+  reads: StorageReads,
+  model: AnyModel,
+  atMost: number,
+  { withText = false } = {},
+): LoadedSnapshot {
   try {
     const newest = reads.snapshots.latest(model.version, modelTag(model), atMost);
     if (newest) {
       const { eventId, logBytes, stateBytes } = newest;
-      return { eventId, logBytes, stateBytes, state: parsePieces(reads.snapshots.pieces(eventId)) };
+      const size = { eventId, logBytes, stateBytes };
+      const pieces = reads.snapshots.pieces(eventId);
+      if (!withText || eventId < atMost || stateBytes > bounds.inlineStateUnitsMax) {
+        return { ...size, state: parsePieces(pieces) };
+      }
+      const texts = [...pieces];
+      return { ...size, state: parsePieces(texts), text: texts.join("") };
     }
   } catch (error) {
     // Bytes that are wrong can be found by what is made of them, before they are compared.

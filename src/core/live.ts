@@ -12,6 +12,7 @@ import { Sealing } from "./audit/sealing.ts";
 import { Schedule } from "./jobs/schedule.ts";
 import type { Folding, Slice } from "./rebuilding.ts";
 import { RecentEvents } from "./recent-events.ts";
+import { snapshotDueAtLoad } from "./snapshot-due.ts";
 import { Timers } from "./timers/timers.ts";
 
 interface Position {
@@ -52,7 +53,7 @@ export class Live {
     const logId = reads.log.identity()?.logId;
     const unnamed =
       logId === undefined && head.eventId > 0 ? new Damage("the row that names the log is missing") : undefined;
-    const snapshot = loadSnapshot(reads, folder.model, head.eventId);
+    const snapshot = loadSnapshot(reads, folder.model, head.eventId, { withText: true });
     this.fold = new Fold(snapshot, head.eventId, known ?? unnamed, now);
     this.head = new Head({ ...head, logBytes: logBytesOf(reads, head.eventId, load), logId });
     const jobs = reads.jobs.all();
@@ -65,6 +66,7 @@ export class Live {
     // One that is much longer is not begun with: the object must answer soon.
     if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, folder, load, now);
     if (this.fold.behind !== undefined) this.schedule.derive("rebuild", now);
+    if (snapshotDueAtLoad(this) && !this.schedule.has("snapshot")) this.schedule.derive("snapshot", now);
     this.#sealWhenWhole(now);
   }
 

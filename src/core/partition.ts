@@ -531,9 +531,15 @@ export class Partition {
     return this.#memory.live?.fold.isSnapshotting(state) === true;
   }
 
-  /** Gives up a snapshot that could not be written; the next event makes it due again. */
+  /** Whether more of a snapshot has to be written before the state changes further: `units` UTF-16 units of it are. */
+  snapshotLags(draft: SnapshotDraft, units: number): boolean {
+    return this.isSnapshotting(draft) && this.#memory.live!.fold.snapshotLags(units);
+  }
+
+  /** Gives up a snapshot that could not be written; it is due again when the log has grown further. */
   abandonSnapshot(draft: SnapshotDraft): void {
-    if (this.isSnapshotting(draft)) this.#memory.live!.fold.abandonSnapshot();
+    const { live } = this.#memory;
+    if (live && this.isSnapshotting(draft)) live.fold.abandonSnapshot(live.head.logBytes);
   }
 
   /**

@@ -35,6 +35,7 @@ export async function writeSnapshot(
   const texts = chunksOf(draft.state, chunkUnits);
   let chunks = 0;
   let stateBytes = 0;
+  let units = 0;
   /** Writes the next chunk, or completes the snapshot. Returns whether it is complete. */
   const next = (): boolean => {
     // After a failed commit the state was loaded again, and another snapshot may be written: two would mix their chunks.
@@ -45,6 +46,7 @@ export async function writeSnapshot(
       return true;
     }
     turns.spend(costOfStateText(text.length));
+    units += text.length;
     const encoded = encoder.encode(text);
     stateBytes += encoded.length;
     const bytes = new Uint8Array(gzipSync(encoded, { level }));
@@ -52,8 +54,14 @@ export async function writeSnapshot(
     partition.putSnapshotChunk(draft.eventId, chunks++, bytes, ports.now());
     return false;
   };
+  // One chunk a turn, and as many more as keep ahead of what changes meanwhile: a view keeps that, up to its bound.
+  const turn = (): boolean => {
+    let complete = next();
+    while (!complete && partition.snapshotLags(draft, units)) complete = next();
+    return complete;
+  };
   try {
-    while (!(await inTurn(turns, next)));
+    while (!(await inTurn(turns, turn)));
   } catch (error) {
     partition.abandonSnapshot(draft);
     ports.log("snapshot_failed", { ...partition.name, eventId: draft.eventId, error: String(error) });

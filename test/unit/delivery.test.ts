@@ -1,9 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { complete, rejectionRetentionMs, single, socketSweepMs } from "../../src/core/index.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { bounds } from "../../src/protocol/index.ts";
 import { type AnyModel, defineModel } from "../../src/model/index.ts";
+import { WeighedState } from "../../src/model/weighed-state.ts";
 import { insieme } from "../../src/models/insieme/index.ts";
 import { type Message, sha256, type TestConnection, TestPartition } from "../support/partition.ts";
 
@@ -353,6 +354,61 @@ describe("snapshots and jobs", () => {
     });
     expect(readPast(room, 0).eventIndex).toBe(0);
     expect(room.state(0)).toEqual({});
+  });
+
+  it("[TX-8] [LC-5] a load that has folded much leaves a snapshot to those after it", () => {
+    const room = new TestPartition();
+    const writer = room.client("writer");
+    let sent = 0;
+    const submit = (count: number, length = 1) => {
+      for (let at = 0; at < count; at++) {
+        writer.submit(`w-${++sent}`, "set", { target: `k${at % 50}`, value: "x".repeat(length) });
+      }
+    };
+    submit(999);
+    submit(1, 60_000);
+    due(room);
+    expect(snapshots(room)).toEqual([1_000]);
+    /** What is due at once after the next load. */
+    const dueAfterLoad = () => {
+      room.restart();
+      const live = room.state();
+      const isDue = room.partition.nextDue === room.now;
+      due(room);
+      room.restart();
+      expect(room.state()).toEqual(live);
+      expect(room.partition.nextDue).not.toBe(room.now);
+      return isDue;
+    };
+    submit(999);
+    expect(dueAfterLoad()).toBe(false);
+    submit(1);
+    // Fewer bytes than the state has: without a load there would be none for some time.
+    expect(room.partition.nextDue).not.toBe(room.now);
+    expect(dueAfterLoad()).toBe(true);
+    expect(snapshots(room)).toEqual([2_000]);
+  });
+
+  it("[TX-8] [WP-3] the text of a state that was just loaded is that of its snapshot, until the next event", () => {
+    const room = new TestPartition();
+    const writer = room.client("writer");
+    const value = { text: "Schöne Grüße, \u{1f600}", 7: [] };
+    for (let at = 1; at <= 1_000; at++) writer.submit(`w-${at}`, "set", { target: `k${at % 50}`, value });
+    let readers = 0;
+    const initialState = () => {
+      const [connected] = room.client(`r-${++readers}`, { initialState: true }).of("connected");
+      return JSON.stringify(connected!.payload.initialState);
+    };
+    due(room);
+    const before = initialState();
+    room.restart();
+    const views = vi.spyOn(WeighedState.prototype, "view");
+    expect(initialState()).toBe(before);
+    expect(views).not.toHaveBeenCalled();
+    room.client("again").submit("next", "set", { target: "k1", value: 1 });
+    expect(JSON.parse(initialState())).toMatchObject({ k1: 1, k2: value });
+    expect(views).toHaveBeenCalledOnce();
+    views.mockRestore();
   });
 
   it("[TX-8] [MD-4] falls back to replay if the snapshot is damaged, or of another model version", () => {

@@ -58,3 +58,71 @@ describe("a snapshot whose state was loaded again while it was written", () => {
     expect(room.logged.map(({ message }) => message)).toContain("a snapshot could not be written");
   });
 });
+
+describe("a snapshot of a state that changes fast", () => {
+  const keys = 80;
+  /** A room with a state of 4.8 MB, in one object. A view can keep 34 values that have changed, and not all of them. */
+  const filled = async () => {
+    const driver = new FailingDriver();
+    const shell = new TestShell({ driver, snapshotChunkUnits: 50_000 });
+    let drafts = 0;
+    const submit = async (event: Parameters<typeof single>[0]["event"]) => {
+      const draft = single({ draftId: `d${++drafts}`, event, expectedEventId: undefined });
+      expect((await shell.submit(alice, draft)).status).toBe(201);
+    };
+    let changes = 0;
+    const change = async (count: number) => {
+      for (let at = 0; at < count; at++) {
+        await submit({ type: "set", payload: { target: `all.n${changes++ % keys}`, value } });
+      }
+    };
+    const clear = async () => {
+      await submit({ type: "unset", payload: { target: "all" } });
+      await submit({ type: "set", payload: { target: "all", value: {} } });
+    };
+    /** Runs the alarm; `meanwhile` happens between its turns. Returns how many there were. */
+    const alarm = async (meanwhile?: () => Promise<void>) => {
+      const ended = shell.alarm().then(() => true);
+      let turns = 0;
+      const next = async () => {
+        turns++;
+        shell.elapse(0);
+        await turn();
+        await meanwhile?.();
+        return false;
+      };
+      while (!(await Promise.race([ended, next()])));
+      return turns;
+    };
+    await submit({ type: "set", payload: { target: "all", value: {} } });
+    await change(keys);
+    const failures = () => shell.logged.filter(({ message }) => message === "a snapshot could not be written").length;
+    const snapshots = () => driver.query("SELECT event_id FROM snapshots");
+    return { shell, change, clear, alarm, failures, snapshots };
+  };
+
+  it("[TX-8] [BD-1] is written faster, so that the view does not have to keep more than it can", async () => {
+    const { change, alarm, failures, snapshots } = await filled();
+    const turns = await alarm(() => change(3));
+    expect([failures(), snapshots()]).toEqual([0, [{ event_id: keys + 1 }]]);
+    // Where nothing changes, each chunk has a turn of its own.
+    expect(turns).toBeLessThan(40);
+    const quiet = await filled();
+    expect(await quiet.alarm()).toBeGreaterThan(90);
+  });
+
+  it("[BD-1] [TX-8] is not begun again at the next event where it had to be given up", async () => {
+    const { shell, change, clear, alarm, failures, snapshots } = await filled();
+    let turns = 0;
+    await alarm(async () => {
+      if (++turns === 5) await clear();
+    });
+    expect([failures(), snapshots()]).toEqual([1, []]);
+    await change(1);
+    expect(shell.armedAt).not.toBe(shell.now);
+    await change(4);
+    expect(shell.armedAt).toBe(shell.now);
+    await alarm();
+    expect([failures(), snapshots().length]).toEqual([1, 1]);
+  });
+});

@@ -24,6 +24,10 @@ class Pieces {
   completed: { stateBytes: number; encoding: string; sha256: Uint8Array } | undefined;
   abandoned = false;
 
+  snapshotLags(): boolean {
+    return false;
+  }
+
   putSnapshotChunk(_: number, chunk: number, bytes: Uint8Array): void {
     expect(chunk).toBe(this.chunks.length);
     this.chunks.push(bytes);

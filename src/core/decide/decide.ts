@@ -9,7 +9,7 @@ import { isFault } from "../faults.ts";
 import { traceFailure } from "../refusal.ts";
 import { logFull, readOnlyFailure } from "./room.ts";
 import type { WindowContext, WriteContext } from "../window/context.ts";
-import { snapshotDue } from "../jobs/snapshots.ts";
+import { snapshotDue } from "../snapshot-due.ts";
 import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
 import { socketSweepMs } from "../jobs/sweep-sockets.ts";
 

@@ -74,7 +74,7 @@ export class Schedule {
     this.#put(writes, row);
   }
 
-  /** Makes a kind due at `dueAt` that has no row; undefined: not any more. */
+  /** Makes a kind due at `dueAt` in memory only: the next load finds out again whether it is. undefined: not any more. */
   derive(kind: JobKind, dueAt: number | undefined): void {
     if (dueAt === undefined) this.#drop(kind, "");
     else this.#keep({ kind, key: "", dueAt, attempts: 0 });

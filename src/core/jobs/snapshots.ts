@@ -5,23 +5,7 @@ import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
 import type { Job } from "./job.ts";
 import { modelTag } from "../model-tag.ts";
-
-/** A snapshot pays off over this many events, or over this many bytes of their payloads. */
-const snapshotEventsMin = 1_000;
-const snapshotLogBytesMin = 1024 * 1024;
-
-/**
- * Whether a snapshot is worth its cost: enough events or bytes since the last one, so that what follows a snapshot is
- * bounded in both; and at least as many log bytes as the last snapshot had, so that snapshots never cost more than
- * the log itself.
- */
-export function snapshotDue(live: Live): boolean {
-  const { head, fold } = live;
-  if (fold.snapshotting || fold.fault || fold.behind !== undefined) return false;
-  const { eventId, logBytes, stateBytes } = fold.snapshot;
-  const bytes = head.logBytes - logBytes;
-  return (head.eventId - eventId >= snapshotEventsMin || bytes >= snapshotLogBytesMin) && bytes >= stateBytes;
-}
+import { snapshotDueAtLoad } from "../snapshot-due.ts";
 
 /** A snapshot that is to be written, in several turns. */
 export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
@@ -29,12 +13,12 @@ export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
   state: Iterable<string>;
 }
 
-/** Begins a snapshot where one is due; `write` writes it. */
+/** Begins a snapshot, where none was written since it became due; `write` writes it. */
 export function snapshotJob(write: (draft: SnapshotDraft) => Promise<void>): Job {
   return {
     kind: "snapshot",
     run({ live, reads, model, now }) {
-      const draft = snapshotDue(live) ? beginSnapshot(live, reads, model, now) : undefined;
+      const draft = snapshotDueAtLoad(live) ? beginSnapshot(live, reads, model, now) : undefined;
       return { next: undefined, ...(draft && { followUp: () => write(draft) }) };
     },
   };
