@@ -273,7 +273,8 @@ export function loadSnapshot(
         return { ...size, state: parsePieces(pieces) };
       }
       const texts = [...pieces];
-      return { ...size, state: parsePieces(texts), text: texts.join("") };
+      // Concatenated, not joined: so the text is not in memory twice.
+      return { ...size, state: parsePieces(texts), text: texts.reduce((text, piece) => text + piece, "") };
     }
   } catch (error) {
     // Bytes that are wrong can be found by what is made of them, before they are compared.
