@@ -40,7 +40,7 @@ interface Kept {
 /** The newest snapshot that can be read; before the first one, the initial state. */
 export interface LoadedSnapshot extends SnapshotSize {
   readonly state: object;
-  /** Its text, where that was asked for and is not too long for one message. */
+  /** Its text, where that was asked for and is short enough to be kept. */
   readonly text?: string | undefined;
 }
 
@@ -48,6 +48,8 @@ const tooLongForOneMessage: Failure = {
   code: "too_expensive",
   detail: "The state is too long for one message: ask for stateChunks, or sync from the beginning.",
 };
+/** A text that has room beside any state, in bytes: what a state takes is not known before its text was read. */
+const textAtLoadBytesMax = bounds.stateAndCopiesBytesMax - bounds.stateBytesMax - bounds.stateReserveBytes;
 /** How much of the log is in memory at once while it is read, in events and in bytes of their payloads. */
 const rangeRowsMax = 500;
 const rangeBytesMax = 256 * 1024;
@@ -269,7 +271,7 @@ export function loadSnapshot(
       const { eventId, logBytes, stateBytes } = newest;
       const size = { eventId, logBytes, stateBytes };
       const pieces = reads.snapshots.pieces(eventId);
-      if (!withText || eventId < atMost || stateBytes > bounds.inlineStateUnitsMax) {
+      if (!withText || eventId < atMost || stateBytes > textAtLoadBytesMax) {
         return { ...size, state: parsePieces(pieces) };
       }
       const texts = [...pieces];
