@@ -10,6 +10,8 @@ import type { ShellPorts } from "./ports.ts";
  * milliseconds of compression (measured: docs/decisions/0005-event-cost.md), and a message that fits the frames of all platforms.
  */
 const chunkUnitsMax = 256 * 1024;
+/** After this many no further chunk is begun in a turn: one event can change so much that a view would have all written at once. */
+const turnUnitsMax = 4 * chunkUnitsMax;
 /** zlib's fastest: for text a quarter of the time of the default, and a fifth more bytes. */
 const level = 1;
 
@@ -56,8 +58,10 @@ export async function writeSnapshot(
   };
   // One chunk a turn, and as many more as keep ahead of what changes meanwhile: a view keeps that, up to its bound.
   const turn = (): boolean => {
+    const from = units;
+    const goesOn = () => units - from < turnUnitsMax && partition.snapshotLags(draft, units);
     let complete = next();
-    while (!complete && partition.snapshotLags(draft, units)) complete = next();
+    while (!complete && goesOn()) complete = next();
     return complete;
   };
   try {

@@ -98,7 +98,8 @@ describe("a snapshot of a state that changes fast", () => {
     await change(keys);
     const failures = () => shell.logged.filter(({ message }) => message === "a snapshot could not be written").length;
     const snapshots = () => driver.query("SELECT event_id FROM snapshots");
-    return { shell, change, clear, alarm, failures, snapshots };
+    const chunks = () => driver.query("SELECT count(*) AS n FROM snapshot_chunks")[0]!["n"] as number;
+    return { shell, submit, change, clear, alarm, failures, snapshots, chunks };
   };
 
   it("[TX-8] [BD-1] is written faster, so that the view does not have to keep more than it can", async () => {
@@ -109,6 +110,23 @@ describe("a snapshot of a state that changes fast", () => {
     expect(turns).toBeLessThan(40);
     const quiet = await filled();
     expect(await quiet.alarm()).toBeGreaterThan(90);
+  });
+
+  it("[BD-1] [WP-12] has turns of a bounded length, however much one event has changed", async () => {
+    const { submit, alarm, failures, snapshots, chunks } = await filled();
+    await submit({ type: "set", payload: { target: "part", value: {} } });
+    for (let at = 0; at < 30; at++) await submit({ type: "set", payload: { target: `part.n${at}`, value } });
+    let written = 0;
+    const ofTurns: number[] = [];
+    await alarm(async () => {
+      ofTurns.push(chunks() - written);
+      if (ofTurns.length === 5) await submit({ type: "unset", payload: { target: "part" } });
+      // While that is submitted there is a turn, too.
+      written = chunks();
+    });
+    expect([failures(), snapshots().length]).toEqual([0, 1]);
+    // As much as four chunks of the usual size have, and not all that is left.
+    expect(Math.max(...ofTurns)).toBe(21);
   });
 
   it("[BD-1] [TX-8] is not begun again at the next event where it had to be given up", async () => {
