@@ -78,7 +78,7 @@ describe("snapshots", () => {
   it("[TX-8] [BD-3] are written one at a time; events are accepted meanwhile, and an abandoned snapshot is due again", () => {
     const room = new TestPartition();
     const a = room.client("a");
-    const set = (at: number) => a.submit(`d${at}`, "set", { target: "n", value: at });
+    const set = (at: number, target = "n", value: unknown = at) => a.submit(`d${at}`, "set", { target, value });
     for (const at of range(1, 1_000)) set(at);
     const draft = room.runJobs()!;
     expect(draft).toMatchObject({ eventId: 1_000 });
@@ -87,11 +87,14 @@ describe("snapshots", () => {
     expect([...draft.state].join("")).toBe('{"n":1000}');
     room.partition.abandonSnapshot(draft);
     set(1_011);
+    expect(room.runJobs()).toBeUndefined();
+    // A quarter of a megabyte more.
+    for (const at of range(1_012, 1_016)) set(at, "text", "x".repeat(60_000));
     const again = room.runJobs()!;
-    expect(again).toMatchObject({ eventId: 1_011 });
+    expect(again).toMatchObject({ eventId: 1_016 });
     room.partition.completeSnapshot(again, 10, "gzip", new Uint8Array(32), room.now);
     expect(room.driver.query("SELECT event_id, state_bytes FROM snapshots")).toEqual([
-      { event_id: 1_011, state_bytes: 10 },
+      { event_id: 1_016, state_bytes: 10 },
     ]);
   });
 });
