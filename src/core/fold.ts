@@ -31,6 +31,14 @@ export type Folder = Pick<Environment, "model" | "authors">;
 
 type SnapshotSize = Pick<SnapshotRow, "eventId" | "logBytes" | "stateBytes">;
 
+/** What was found before a load, and is not in the storage. */
+export interface Known {
+  /** Then nothing is folded. */
+  readonly fault: Fault | undefined;
+  /** How many bytes the log had when a snapshot of it was last given up; undefined: none was. */
+  readonly abandonedAt: number | undefined;
+}
+
 /** What is in memory only for later: all else goes before it. */
 interface Kept {
   readonly bytes: number;
@@ -72,16 +80,14 @@ export class Fold {
   /** The text of the state after an event, as long as it is in memory anyway. */
   #text: WeakRef<{ text: string; eventId: number }> | undefined;
 
-  /**
-   * Begins with `snapshot`; what follows it up to `head` is folded by `advance`. `known`: a fault that was found before:
-   * then nothing is folded.
-   */
-  constructor({ state, text, ...snapshot }: LoadedSnapshot, head: number, known: Fault | undefined, now: number) {
+  /** Begins with `snapshot`; what follows it up to `head` is folded by `advance`. */
+  constructor({ state, text, ...snapshot }: LoadedSnapshot, head: number, { fault, abandonedAt }: Known, now: number) {
     this.state = new WeighedState<object>(state);
-    this.#fault = known;
+    this.#fault = fault;
+    this.#abandonedAt = abandonedAt;
     this.#snapshot = snapshot;
     this.#logBytes = snapshot.logBytes;
-    if (!known && snapshot.eventId < head) this.#progress = new Progress(snapshot.eventId, head, now);
+    if (!fault && snapshot.eventId < head) this.#progress = new Progress(snapshot.eventId, head, now);
     // Who has the state loaded mostly asks for its text, and at once.
     else if (text !== undefined && this.hasRoom(text.length * (snapshot.stateBytes === text.length ? 2 : 4))) {
       this.#text = new WeakRef({ text, eventId: head });

@@ -2,8 +2,8 @@ import { Damage, type EventRow, type StorageReads } from "../storage/port.ts";
 import { RejectionCounts } from "./decide/rejections.ts";
 import { StateHash } from "./delivery/state-hash.ts";
 import type { Environment } from "./environment.ts";
-import { type Fault, FaultLog } from "./faults.ts";
-import { Fold, type Folder, loadSnapshot } from "./fold.ts";
+import { FaultLog } from "./faults.ts";
+import { Fold, type Folder, type Known, loadSnapshot } from "./fold.ts";
 import { Head } from "./head.ts";
 import { DeadLetterCount } from "./effects/dead-letter-count.ts";
 import { Outbox } from "./effects/outbox.ts";
@@ -38,7 +38,7 @@ export class Live {
 
   /**
    * Rebuilds it from storage. Where the log after the newest snapshot is too long to be folded in one turn, it is left
-   * behind: `advance` goes on. `known`: the fault of the log that was found before.
+   * behind: `advance` goes on. `known`: what was found before.
    *
    * @throws Damage where nothing of the log can be read.
    */
@@ -46,7 +46,7 @@ export class Live {
     reads: StorageReads,
     folder: Folder & Pick<Environment, "seals" | "causes">,
     { load }: Folding,
-    known: Fault | undefined,
+    known: Known,
     now: number,
   ) {
     const head = reads.events.head();
@@ -54,7 +54,7 @@ export class Live {
     const unnamed =
       logId === undefined && head.eventId > 0 ? new Damage("the row that names the log is missing") : undefined;
     const snapshot = loadSnapshot(reads, folder.model, head.eventId, { withText: true });
-    this.fold = new Fold(snapshot, head.eventId, known ?? unnamed, now);
+    this.fold = new Fold(snapshot, head.eventId, { ...known, fault: known.fault ?? unnamed }, now);
     this.head = new Head({ ...head, logBytes: logBytesOf(reads, head.eventId, load), logId });
     const jobs = reads.jobs.all();
     this.schedule = new Schedule(jobs);

@@ -15,6 +15,8 @@ export class Memory {
   #live: Live | undefined;
   /** Why the log cannot be folded. It is kept until the object restarts: another attempt would only cost. */
   #fault: Fault | undefined;
+  /** How many bytes the log had when a snapshot of it was last given up; undefined: none was. It is kept for the same reason. */
+  #abandonedAt: number | undefined;
   /** Why the storage cannot be opened, for as long. */
   #broken: Error | undefined;
 
@@ -104,7 +106,8 @@ export class Memory {
     try {
       ports.storage.open(now);
       authors.load(ports.storage, now);
-      return new Live(ports.storage, this.#environment, this.#folding, this.#fault, now);
+      const known = { fault: this.#fault, abandonedAt: this.#abandonedAt };
+      return new Live(ports.storage, this.#environment, this.#folding, known, now);
     } catch (error) {
       if (isFault(error) || error instanceof MigrationError) {
         this.#broken = error;
@@ -112,6 +115,15 @@ export class Memory {
       }
       throw error;
     }
+  }
+
+  /** A snapshot could not be written: another one is due when the log has grown further. */
+  abandonSnapshot({ logBytes, state }: { logBytes: number; state: Iterable<string> }): void {
+    const live = this.#live;
+    if (live && !live.fold.isSnapshotting(state)) return;
+    // Where a write has failed, the state is loaded again: without this, each load would try again at once.
+    this.#abandonedAt = live?.head.logBytes ?? logBytes;
+    live?.fold.abandonSnapshot(this.#abandonedAt);
   }
 
   /** The one way to write. If it throws, memory may be ahead of storage, or behind it: it is dropped. */

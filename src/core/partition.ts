@@ -538,8 +538,7 @@ export class Partition {
 
   /** Gives up a snapshot that could not be written; it is due again when the log has grown further. */
   abandonSnapshot(draft: SnapshotDraft): void {
-    const { live } = this.#memory;
-    if (live && this.isSnapshotting(draft)) live.fold.abandonSnapshot(live.head.logBytes);
+    this.#memory.abandonSnapshot(draft);
   }
 
   /**

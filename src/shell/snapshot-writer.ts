@@ -17,6 +17,8 @@ const level = 1;
 
 const encoder = new TextEncoder();
 
+const loadedAgain = new Error("the state was loaded again");
+
 /** What writing a snapshot needs of its platform. */
 export type SnapshotPorts = Pick<ShellPorts, "now" | "log">;
 
@@ -41,7 +43,7 @@ export async function writeSnapshot(
   /** Writes the next chunk, or completes the snapshot. Returns whether it is complete. */
   const next = (): boolean => {
     // After a failed commit the state was loaded again, and another snapshot may be written: two would mix their chunks.
-    if (!partition.isSnapshotting(draft)) throw new Error("the state was loaded again");
+    if (!partition.isSnapshotting(draft)) throw loadedAgain;
     const { done, value: text } = texts.next();
     if (done) {
       partition.completeSnapshot(draft, stateBytes, "gzip", new Uint8Array(hash.digest()), ports.now());
@@ -67,7 +69,8 @@ export async function writeSnapshot(
   try {
     while (!(await inTurn(turns, turn)));
   } catch (error) {
-    partition.abandonSnapshot(draft);
+    // That load has made another one due.
+    if (error !== loadedAgain) partition.abandonSnapshot(draft);
     ports.log("snapshot_failed", { ...partition.name, eventId: draft.eventId, error: String(error) });
   }
 }

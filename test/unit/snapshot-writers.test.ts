@@ -2,6 +2,7 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { single } from "../../src/core/index.ts";
 import type { Author } from "../../src/protocol/index.ts";
+import type { SqlRow, SqlValue } from "../../src/storage/driver.ts";
 import { NodeSqlDriver } from "../../src/storage/node.ts";
 import { TestShell, turn } from "../support/shell.ts";
 
@@ -13,10 +14,23 @@ const value = "x".repeat(60_000);
 class FailingDriver extends NodeSqlDriver {
   /** How many transactions fail. */
   failing = 0;
+  /** Whether there is no space for a snapshot. */
+  full = false;
+  loads = 0;
 
   override transaction<T>(body: () => T): T {
     if (this.failing-- > 0) throw new Error("disk I/O error");
     return super.transaction(body);
+  }
+
+  override query(sql: string, ...values: SqlValue[]): SqlRow[] {
+    if (sql.includes("FROM jobs")) this.loads++;
+    return super.query(sql, ...values);
+  }
+
+  override write(sql: string, ...values: SqlValue[]): SqlRow[] {
+    if (this.full && sql.includes("INTO snapshot_chunks")) throw new Error("database or disk is full");
+    return super.write(sql, ...values);
   }
 }
 
@@ -56,6 +70,36 @@ describe("a snapshot whose state was loaded again while it was written", () => {
     const text = stored.map(({ bytes }) => gunzipSync(bytes as Uint8Array).toString()).join("");
     expect(JSON.parse(text)).toEqual(Object.fromEntries(values));
     expect(room.logged.map(({ message }) => message)).toContain("a snapshot could not be written");
+  });
+});
+
+describe("a snapshot that cannot be written", () => {
+  it("[BD-1] [LC-8] is not tried again by each load, as long as the log does not grow", async () => {
+    const driver = new FailingDriver();
+    const room = new TestShell({ driver });
+    for (let at = 0; at < events; at++) {
+      const event = { type: "set", payload: { target: `n${at}`, value } };
+      await room.submit(alice, single({ draftId: `d${at}`, event, expectedEventId: undefined }));
+    }
+    driver.full = true;
+    const failures = () => room.logged.filter(({ message }) => message === "a snapshot could not be written").length;
+    const alarm = async () => {
+      const ended = room.alarm().then(() => true);
+      const next = async () => {
+        room.elapse(0);
+        await turn();
+        return false;
+      };
+      while (!(await Promise.race([ended, next()])));
+    };
+    await alarm();
+    expect(failures()).toBe(1);
+    const { loads } = driver;
+    for (let at = 0; at < 3; at++) {
+      expect((await room.shell.ready({ traceId: "f".repeat(32) })).status).toBe(200);
+      if (room.armedAt === room.now) await alarm();
+    }
+    expect([failures(), driver.loads]).toEqual([1, loads + 1]);
   });
 });
 
