@@ -10,6 +10,7 @@ import { Outbox } from "./effects/outbox.ts";
 import { guard } from "./effects/guard.ts";
 import { Sealing } from "./audit/sealing.ts";
 import { Schedule } from "./jobs/schedule.ts";
+import { modelTag } from "./model-tag.ts";
 import type { Folding, Slice } from "./rebuilding.ts";
 import { RecentEvents } from "./recent-events.ts";
 import { snapshotDueAtLoad } from "./snapshot-due.ts";
@@ -66,7 +67,7 @@ export class Live {
     // One that is much longer is not begun with: the object must answer soon.
     if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, folder, load, now);
     if (this.fold.behind !== undefined) this.schedule.derive("rebuild", now);
-    if (snapshotDueAtLoad(this) && !this.schedule.has("snapshot")) this.schedule.derive("snapshot", now);
+    if (this.#leavesSnapshot(reads, folder)) this.schedule.derive("snapshot", now);
     this.#sealWhenWhole(now);
   }
 
@@ -110,6 +111,12 @@ export class Live {
     this.head.append(row);
     this.recent.append(row);
     this.#sealWhenWhole(row.timestamp);
+  }
+
+  /** Whether a snapshot is left to later loads. Where another model has its own of the last event, each of them would set an alarm for nothing. */
+  #leavesSnapshot(reads: StorageReads, { model }: Folder): boolean {
+    if (!snapshotDueAtLoad(this) || this.schedule.has("snapshot")) return false;
+    return !reads.snapshots.isOfOther(this.head.eventId, model.version, modelTag(model));
   }
 
   /** Makes the job due that seals the next segment of the log, where it is whole. */

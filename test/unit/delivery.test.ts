@@ -389,6 +389,20 @@ describe("snapshots and jobs", () => {
     expect(snapshots(room)).toEqual([2_000]);
   });
 
+  it("[TX-8] [MD-4] a load leaves no snapshot where a rollback has left one of another model at the last event", () => {
+    const { room } = filled(1_000);
+    room.restart({ ...insieme, version: insieme.version + 1 } as AnyModel);
+    room.partition.open(room.now);
+    due(room);
+    expect(snapshots(room)).toEqual([1_000]);
+    room.restart();
+    expect(Object.keys(room.state() as object)).not.toEqual([]);
+    expect(room.partition.nextDue).not.toBe(room.now);
+    room.client("again").submit("next", "set", { target: "n", value: 1 });
+    due(room);
+    expect(snapshots(room)).toContain(1_001);
+  });
+
   it("[TX-8] [WP-3] the text of a state that was just loaded is that of its snapshot, until the next event", () => {
     const room = new TestPartition();
     const writer = room.client("writer");
