@@ -889,7 +889,8 @@ export class PartitionShell {
 
   /** Runs one entry into the core, and then sets the alarm for the next job. */
   #step<T>(body: () => T): T {
-    this.#ports.isolate.note(this);
+    // Not the shell itself: it would stay in memory, with its state, until another partition runs.
+    this.#ports.isolate.note(this.#settings);
     try {
       if (this.#ports.keys() !== this.#keys) this.#endOfOtherKeys();
       return body();
