@@ -31,12 +31,12 @@ export type Folder = Pick<Environment, "model" | "authors">;
 
 type SnapshotSize = Pick<SnapshotRow, "eventId" | "logBytes" | "stateBytes">;
 
-/** What was found before a load, and is not in the storage. */
+/** What was found in this lifetime of the object, and is not in the storage: it outlasts what is loaded. */
 export interface Known {
-  /** Then nothing is folded. */
-  readonly fault: Fault | undefined;
-  /** How many bytes the log had when a snapshot of it was last given up; undefined: none was. */
-  readonly abandonedAt: number | undefined;
+  /** Why the log cannot be folded: another attempt would only cost. */
+  fault: Fault | undefined;
+  /** How many bytes the log had when a snapshot of it was last given up. */
+  abandonedAt: number;
 }
 
 /** What is in memory only for later: all else goes before it. */
@@ -65,14 +65,13 @@ const rangeBytesMax = 256 * 1024;
 /** The state that the log folds to, and what derives from it. */
 export class Fold {
   readonly state: WeighedState<object>;
-  #fault: Fault | undefined;
+  readonly #known: Known;
   #progress: Progress | undefined;
   /** Payload bytes of the events that are in the state, while there are others. */
   #logBytes: number;
   #snapshot: SnapshotSize;
   /** The view of the snapshot that is being written. */
   #snapshotting: StateView | undefined;
-  #abandonedAt: number | undefined;
   /** What the state of an earlier event takes that is being read, in bytes; undefined: none is. */
   #pastBytes: number | undefined;
   /** What is kept of earlier states between the requests of an operator; undefined: nothing. */
@@ -81,22 +80,19 @@ export class Fold {
   #text: WeakRef<{ text: string; eventId: number }> | undefined;
 
   /** Begins with `snapshot`; what follows it up to `head` is folded by `advance`. */
-  constructor({ state, text, ...snapshot }: LoadedSnapshot, head: number, { fault, abandonedAt }: Known, now: number) {
+  constructor({ state, text, ...snapshot }: LoadedSnapshot, head: number, known: Known, now: number) {
     this.state = new WeighedState<object>(state);
-    this.#fault = fault;
-    this.#abandonedAt = abandonedAt;
+    this.#known = known;
     this.#snapshot = snapshot;
     this.#logBytes = snapshot.logBytes;
-    if (!fault && snapshot.eventId < head) this.#progress = new Progress(snapshot.eventId, head, now);
-    // Who has the state loaded mostly asks for its text, and at once.
-    else if (text !== undefined && this.hasRoom(text.length * (snapshot.stateBytes === text.length ? 2 : 4))) {
-      this.#text = new WeakRef({ text, eventId: head });
-    }
+    if (!known.fault && snapshot.eventId < head) this.#progress = new Progress(snapshot.eventId, head, now);
+    // Who has the state loaded mostly asks for its text, and at once. It is sent as in `text`, of two bytes a unit at most.
+    else if (text !== undefined && this.hasRoom(text.length * 4)) this.#text = new WeakRef({ text, eventId: head });
   }
 
   /** Why the log cannot be folded. Then `state` is not valid; the log itself can be read, as far as it is intact. */
   get fault(): Fault | undefined {
-    return this.#fault;
+    return this.#known.fault;
   }
 
   /** How far the state is folded, while it is behind the log. */
@@ -129,7 +125,7 @@ export class Fold {
       if (eventId === progress.of) this.#progress = undefined;
     } catch (error) {
       if (!isFault(error)) throw error;
-      this.#fault = error;
+      this.#known.fault = error;
       this.#progress = undefined;
     }
   }
@@ -230,15 +226,14 @@ export class Fold {
     this.#snapshotting = undefined;
   }
 
-  /** The snapshot could not be written. `logBytes`: of the log by now. */
-  abandonSnapshot(logBytes: number): void {
+  /** The snapshot could not be written. */
+  abandonSnapshot(): void {
     this.#snapshotting = undefined;
-    this.#abandonedAt = logBytes;
   }
 
-  /** How many bytes the log had when a snapshot of it was last given up; undefined: none was. */
-  get abandonedAt(): number | undefined {
-    return this.#abandonedAt;
+  /** How many bytes the log had when a snapshot of it was last given up. */
+  get abandonedAt(): number {
+    return this.#known.abandonedAt;
   }
 
   /** The newest snapshot is damaged: the next event makes another one due. */

@@ -13,7 +13,7 @@ import { Schedule } from "./jobs/schedule.ts";
 import { modelTag } from "./model-tag.ts";
 import type { Folding, Slice } from "./rebuilding.ts";
 import { RecentEvents } from "./recent-events.ts";
-import { snapshotDueAtLoad } from "./snapshot-due.ts";
+import { shareAtLoad, snapshotDue } from "./snapshot-due.ts";
 import { Timers } from "./timers/timers.ts";
 
 interface Position {
@@ -55,7 +55,8 @@ export class Live {
     const unnamed =
       logId === undefined && head.eventId > 0 ? new Damage("the row that names the log is missing") : undefined;
     const snapshot = loadSnapshot(reads, folder.model, head.eventId, { withText: true });
-    this.fold = new Fold(snapshot, head.eventId, { ...known, fault: known.fault ?? unnamed }, now);
+    known.fault ??= unnamed;
+    this.fold = new Fold(snapshot, head.eventId, known, now);
     this.head = new Head({ ...head, logBytes: logBytesOf(reads, head.eventId, load), logId });
     const jobs = reads.jobs.all();
     this.schedule = new Schedule(jobs);
@@ -115,7 +116,7 @@ export class Live {
 
   /** Whether a snapshot is left to later loads. Where another model has its own of the last event, each of them would set an alarm for nothing. */
   #leavesSnapshot(reads: StorageReads, { model }: Folder): boolean {
-    if (!snapshotDueAtLoad(this) || this.schedule.has("snapshot")) return false;
+    if (!snapshotDue(this, shareAtLoad) || this.schedule.has("snapshot")) return false;
     return !reads.snapshots.isOfOther(this.head.eventId, model.version, modelTag(model));
   }
 

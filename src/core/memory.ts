@@ -1,7 +1,8 @@
 import type { StorageWrites, Synchronous } from "../storage/port.ts";
 import { MigrationError } from "../storage/migrations.ts";
 import type { Environment } from "./environment.ts";
-import { type Fault, isFault } from "./faults.ts";
+import { isFault } from "./faults.ts";
+import type { Known } from "./fold.ts";
 import { Live } from "./live.ts";
 import { describe } from "./ports.ts";
 import { modelTag } from "./model-tag.ts";
@@ -13,11 +14,8 @@ export class Memory {
   readonly #folding: Folding;
   readonly #loaded: (live: Live) => void;
   #live: Live | undefined;
-  /** Why the log cannot be folded. It is kept until the object restarts: another attempt would only cost. */
-  #fault: Fault | undefined;
-  /** How many bytes the log had when a snapshot of it was last given up; undefined: none was. It is kept for the same reason. */
-  #abandonedAt: number | undefined;
-  /** Why the storage cannot be opened, for as long. */
+  readonly #known: Known = { fault: undefined, abandonedAt: -Infinity };
+  /** Why the storage cannot be opened. */
   #broken: Error | undefined;
 
   /** `loaded`: called after each load. */
@@ -98,7 +96,6 @@ export class Memory {
 
   #noteFault({ fold: { fault }, faults }: Live): void {
     if (fault) faults.report(fault, this.#environment);
-    this.#fault = fault;
   }
 
   #read(now: number): Live {
@@ -106,8 +103,7 @@ export class Memory {
     try {
       ports.storage.open(now);
       authors.load(ports.storage, now);
-      const known = { fault: this.#fault, abandonedAt: this.#abandonedAt };
-      return new Live(ports.storage, this.#environment, this.#folding, known, now);
+      return new Live(ports.storage, this.#environment, this.#folding, this.#known, now);
     } catch (error) {
       if (isFault(error) || error instanceof MigrationError) {
         this.#broken = error;
@@ -122,8 +118,8 @@ export class Memory {
     const live = this.#live;
     if (live && !live.fold.isSnapshotting(state)) return;
     // Where a write has failed, the state is loaded again: without this, each load would try again at once.
-    this.#abandonedAt = live?.head.logBytes ?? logBytes;
-    live?.fold.abandonSnapshot(this.#abandonedAt);
+    this.#known.abandonedAt = live?.head.logBytes ?? logBytes;
+    live?.fold.abandonSnapshot();
   }
 
   /** The one way to write. If it throws, memory may be ahead of storage, or behind it: it is dropped. */

@@ -52,7 +52,7 @@ import {
   writersEntrypoint,
 } from "../objects/writers.ts";
 import type { JsonObject } from "../protocol/index.ts";
-import { effectLogs, metricsLogs, webhookLogs } from "../protocol/log-events.ts";
+import { administrationLogs, auditLogs, effectLogs, metricsLogs, webhookLogs } from "../protocol/log-events.ts";
 import { receiveEffects } from "../shell/effect-receiver.ts";
 import { EffectSender } from "../shell/effect-sender.ts";
 import { measuring } from "../shell/measuring.ts";
@@ -128,7 +128,11 @@ export const metrics: Part<{ MetricsObject: ObjectClass<Cloudflare.Env, MetricsR
 };
 
 /** What administrators of a tenant do: revoke tokens, set limits, make partitions read-only, drain them. */
-export const administration: Part = { name: "administration", routes: (app, guards) => tenantRoutes(app, guards) };
+export const administration: Part = {
+  name: "administration",
+  routes: (app, guards) => tenantRoutes(app, guards),
+  logs: administrationLogs,
+};
 
 /**
  * What operators do: `/v1/check`, the list of what administrators have done, and to inspect and verify a partition. The
@@ -156,6 +160,7 @@ export const imports: Part = {
 export const audit: Part = {
   name: "audit",
   ofObjects: { Audit, SegmentCheck, sealSegment, headSigner },
+  logs: auditLogs,
   routes: (app, guards) => proofRoutes(app, guards),
 };
 

@@ -1,4 +1,13 @@
-import { effectLogs, type LogEvent, type LogKinds, metricsLogs, ownLogs, webhookLogs } from "./log-events.ts";
+import {
+  administrationLogs,
+  auditLogs,
+  effectLogs,
+  type LogEvent,
+  type LogKinds,
+  metricsLogs,
+  ownLogs,
+  webhookLogs,
+} from "./log-events.ts";
 
 /** All events of log lines: a Worker has only those of its parts. */
 export const logEvents: Readonly<Record<LogEvent, LogKinds[string]>> = {
@@ -6,4 +15,6 @@ export const logEvents: Readonly<Record<LogEvent, LogKinds[string]>> = {
   ...effectLogs,
   ...webhookLogs,
   ...metricsLogs,
+  ...administrationLogs,
+  ...auditLogs,
 };

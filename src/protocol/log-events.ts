@@ -25,7 +25,6 @@ export const ownLogs = {
   ],
   issuer_unreachable: ["error", "the issuer's keys cannot be fetched"],
   tenant_unreachable: ["error", "the tenant's object cannot be reached"],
-  audit_keys_invalid: ["error", "the log is not sealed for audits"],
   author_secret_not_stored: ["error", "the secret of pseudonyms could not be stored"],
   // What is stored
   quarantined: ["error", "quarantined: the log cannot be folded, or read"],
@@ -48,15 +47,8 @@ export const ownLogs = {
   saga_failed: ["error", "a saga stands still"],
   // Effects
   effects_not_sent: ["error", "effects could not be sent"],
-  effect_damaged: ["error", "an effect is damaged"],
-  // What an administrator has changed
+  // Administrators
   admin_action: ["info", "an administrator asks for something"],
-  revoked: ["info", "revoked"],
-  limits_set: ["info", "limits were set"],
-  draining: ["info", "draining"],
-  tenant_draining: ["info", "the tenant is draining"],
-  drain_not_stored: ["error", "a drain could not be stored"],
-  partition_not_notified: ["warn", "a partition could not be notified"],
 } as const satisfies LogKinds;
 
 /** Those of the part `effectsAndTimers`. */
@@ -64,6 +56,7 @@ export const effectLogs = {
   effects_not_read: ["error", "effects could not be read"],
   effects_not_recorded: ["error", "a delivery could not be recorded"],
   effects_wait: ["warn", "effects wait for another attempt"],
+  effect_damaged: ["error", "an effect is damaged"],
   effect_died: ["error", "an effect has become a dead letter"],
   effect_chain_too_long: ["error", "a chain of effects is too long"],
   dead_letter_replayed: ["info", "a dead letter is sent again"],
@@ -94,7 +87,27 @@ export const metricsLogs = {
   directory_full: ["error", "the directory is full: a partition is not listed"],
 } as const satisfies LogKinds;
 
-export type LogEvent = keyof (typeof ownLogs & typeof effectLogs & typeof webhookLogs & typeof metricsLogs);
+/** Those of the part `administration`. */
+export const administrationLogs = {
+  revoked: ["info", "revoked"],
+  limits_set: ["info", "limits were set"],
+  draining: ["info", "draining"],
+  tenant_draining: ["info", "the tenant is draining"],
+  drain_not_stored: ["error", "a drain could not be stored"],
+  partition_not_notified: ["warn", "a partition could not be notified"],
+} as const satisfies LogKinds;
+
+/** Those of the part `audit`. */
+export const auditLogs = {
+  audit_keys_invalid: ["error", "the log is not sealed for audits"],
+} as const satisfies LogKinds;
+
+export type LogEvent = keyof (typeof ownLogs &
+  typeof effectLogs &
+  typeof webhookLogs &
+  typeof metricsLogs &
+  typeof administrationLogs &
+  typeof auditLogs);
 
 /** The fields that a line of an event can have. */
 export type LogFields<Event extends LogEvent> = Pick<

@@ -23,8 +23,8 @@ const loadedAgain = new Error("the state was loaded again");
 export type SnapshotPorts = Pick<ShellPorts, "now" | "log">;
 
 /**
- * Compresses and writes a snapshot. Each chunk is a turn and a transaction of its own, so that requests and other work
- * come in between. A failure abandons the snapshot: the log is complete without it.
+ * Compresses and writes a snapshot, in turns, so that requests and other work come in between, and each chunk in a
+ * transaction of its own. A failure abandons the snapshot: the log is complete without it.
  *
  * Each chunk is a gzip member; together they are one gzip file (RFC 1952, 2.2).
  */
@@ -40,31 +40,29 @@ export async function writeSnapshot(
   let chunks = 0;
   let stateBytes = 0;
   let units = 0;
-  /** Writes the next chunk, or completes the snapshot. Returns whether it is complete. */
-  const next = (): boolean => {
-    // After a failed commit the state was loaded again, and another snapshot may be written: two would mix their chunks.
-    if (!partition.isSnapshotting(draft)) throw loadedAgain;
-    const { done, value: text } = texts.next();
-    if (done) {
-      partition.completeSnapshot(draft, stateBytes, "gzip", new Uint8Array(hash.digest()), ports.now());
-      return true;
-    }
-    turns.spend(costOfStateText(text.length));
-    units += text.length;
-    const encoded = encoder.encode(text);
-    stateBytes += encoded.length;
-    const bytes = new Uint8Array(gzipSync(encoded, { level }));
-    hash.update(bytes);
-    partition.putSnapshotChunk(draft.eventId, chunks++, bytes, ports.now());
-    return false;
-  };
-  // One chunk a turn, and as many more as keep ahead of what changes meanwhile: a view keeps that, up to its bound.
+  /**
+   * Writes the next chunk, and as many more as keep ahead of what changes meanwhile: a view keeps that, up to its bound. At
+   * the end it completes the snapshot. Returns whether it is complete.
+   */
   const turn = (): boolean => {
-    const from = units;
-    const goesOn = () => units - from < turnUnitsMax && partition.snapshotLags(draft, units);
-    let complete = next();
-    while (!complete && goesOn()) complete = next();
-    return complete;
+    const end = units + turnUnitsMax;
+    do {
+      // After a failed commit the state was loaded again, and another snapshot may be written: two would mix their chunks.
+      if (!partition.isSnapshotting(draft)) throw loadedAgain;
+      const { done, value: text } = texts.next();
+      if (done) {
+        partition.completeSnapshot(draft, stateBytes, "gzip", new Uint8Array(hash.digest()), ports.now());
+        return true;
+      }
+      turns.spend(costOfStateText(text.length));
+      units += text.length;
+      const encoded = encoder.encode(text);
+      stateBytes += encoded.length;
+      const bytes = new Uint8Array(gzipSync(encoded, { level }));
+      hash.update(bytes);
+      partition.putSnapshotChunk(draft.eventId, chunks++, bytes, ports.now());
+    } while (units < end && partition.snapshotLags(draft, units));
+    return false;
   };
   try {
     while (!(await inTurn(turns, turn)));

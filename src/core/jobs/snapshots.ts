@@ -5,7 +5,7 @@ import type { Live } from "../live.ts";
 import type { Memory } from "../memory.ts";
 import type { Job } from "./job.ts";
 import { modelTag } from "../model-tag.ts";
-import { snapshotDueAtLoad } from "../snapshot-due.ts";
+import { shareAtLoad, snapshotDue } from "../snapshot-due.ts";
 
 /** A snapshot that is to be written, in several turns. */
 export interface SnapshotDraft extends Omit<SnapshotRow, "stateBytes"> {
@@ -18,7 +18,7 @@ export function snapshotJob(write: (draft: SnapshotDraft) => Promise<void>): Job
   return {
     kind: "snapshot",
     run({ live, reads, model, now }) {
-      const draft = snapshotDueAtLoad(live) ? beginSnapshot(live, reads, model, now) : undefined;
+      const draft = snapshotDue(live, shareAtLoad) ? beginSnapshot(live, reads, model, now) : undefined;
       return { next: undefined, ...(draft && { followUp: () => write(draft) }) };
     },
   };
