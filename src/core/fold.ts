@@ -213,7 +213,7 @@ export class Fold {
 
   /**
    * Whether the view of the snapshot has used up more of half of its room than it has given of the state, of which `units`
-   * UTF-16 units are written. What a state takes in memory is more than its text has, so this is on the safe side.
+   * UTF-16 units are written. What a state takes in memory is mostly more than its text has, so this is on the safe side.
    */
   snapshotLags(units: number): boolean {
     const saved = this.#snapshotting?.savedBytes ?? 0;

@@ -39,7 +39,7 @@ export class Live {
 
   /**
    * Rebuilds it from storage. Where the log after the newest snapshot is too long to be folded in one turn, it is left
-   * behind: `advance` goes on. `known`: what was found before.
+   * behind: `advance` goes on. `known`: what was found before, and what is found here.
    *
    * @throws Damage where nothing of the log can be read.
    */
