@@ -86,7 +86,7 @@ export class Fold {
     this.#snapshot = snapshot;
     this.#logBytes = snapshot.logBytes;
     if (!known.fault && snapshot.eventId < head) this.#progress = new Progress(snapshot.eventId, head, now);
-    // Who has the state loaded mostly asks for its text, and at once. It is sent as in `text`, of two bytes a unit at most.
+    // Who has the state loaded mostly asks for its text at once. While it is sent it is there twice, of up to two bytes a unit.
     else if (text !== undefined && this.hasRoom(text.length * 4)) this.#text = new WeakRef({ text, eventId: head });
   }
 

@@ -1,4 +1,4 @@
-/** So many windows of one user in a row, a tenth of a second under load, show that it has the isolate to itself. */
+/** After this many windows of one user in a row, a tenth of a second under load, it has the isolate to itself. */
 const windowsAloneMin = 16;
 
 /**
