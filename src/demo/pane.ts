@@ -51,6 +51,7 @@ export class Pane {
   /** Texts that describe the pending entries, made when they were new. */
   #labels = new Map<string, string>();
   #headElsewhere = 0;
+  #messageTimer: ReturnType<typeof setTimeout> | undefined;
   /** Whether the client knows the state. Before that, the pane must not say that the partition is empty. */
   #met = false;
 
@@ -182,7 +183,7 @@ export class Pane {
     client.on("reset", ({ why }) => {
       if (why === "far_behind") return;
       this.#showMessage("The server has another history than this pane had: everything was loaded again.");
-      setTimeout(() => this.#showMessage(""), resetShownMs);
+      this.#messageTimer = setTimeout(() => this.#showMessage(""), resetShownMs);
       replaced();
     });
     client.on("degraded", ({ reason }) =>
@@ -207,6 +208,8 @@ export class Pane {
   }
 
   #showMessage(text: string): void {
+    // Of an earlier message, whose time must not end this one's.
+    clearTimeout(this.#messageTimer);
     say(this.#message, text);
   }
 

@@ -59,6 +59,7 @@ export class StatusBar {
   #leftAt: number | undefined;
   #wasOnline = false;
   #caughtUp = "";
+  #caughtUpTimer = 0;
   #refusal = "";
   #timer = 0;
 
@@ -113,7 +114,9 @@ export class StatusBar {
     const missed = online && this.#leftAt !== undefined ? eventId - this.#leftAt : 0;
     if (missed > 0) {
       this.#caughtUp = `caught up ${counted(missed, "change")}`;
-      setTimeout(() => {
+      // Of an earlier text, whose time must not end this one's.
+      clearTimeout(this.#caughtUpTimer);
+      this.#caughtUpTimer = setTimeout(() => {
         this.#caughtUp = "";
         this.#changed();
       }, caughtUpShownMs);

@@ -1,0 +1,5 @@
+import { it } from "vitest";
+import { expectDraftsInMemory } from "./store-file.ts";
+
+it("[CL-2] [CL-13] if the file of the code for stores that may fail cannot be loaded, drafts are kept in memory, and the reason is reported", () =>
+  expectDraftsInMemory(() => Promise.reject(new Error("offline"))));
