@@ -19,6 +19,12 @@ export const bounds = {
   windowWorkAloneMin: 224,
   windowWorkPerListener: 4,
   windowWorkMax: 512,
+  /**
+   * A window waits for frames that are still coming in until its events take as long as to send it, and at most for that
+   * long, in milliseconds for each listener: a frame to one takes 30 µs, an event 60 (measured: docs/decisions/0002-windows.md).
+   */
+  windowListenersPerFrame: 2,
+  windowWaitMsPerListener: 0.03,
   /** Pseudonyms of principals that are in memory, an estimated 200 bytes each: to make another takes 3.2 µs (decision 0021). */
   pseudonymsKnownMax: 4_096,
   /** Frames of one connection in a window: they bound how much it can delay the others. */

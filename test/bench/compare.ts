@@ -9,14 +9,15 @@ import { LoadGenerator } from "./load.ts";
 import { quantile } from "./stats.ts";
 
 const usage = `usage: node --disable-warning=ExperimentalWarning test/bench/compare.ts <bundle> [<bundle>…]
-         [--subscribers=100] [--runs=20] [--events=6000] [--packed] [--lone]
-Compares bundles and the floor: the CPU time of an event in a stream, and events per second; with --lone the time from a
+         [--subscribers=100] [--in-flight=64] [--runs=20] [--events=6000] [--packed] [--lone]
+Compares bundles and the floor: the CPU time of an event in a stream, events per second, and how many are in a frame; with --lone the time from a
 draft to its verdict while nothing else is on its way; with --packed several drafts are in a frame. A bundle is a folder that npm run deploy:dry has made in any
 checkout: dist/worker.`;
 
 const { values, positionals } = readCommandLine(usage, {
   options: {
     subscribers: { type: "string", default: "100" },
+    "in-flight": { type: "string", default: "64" },
     runs: { type: "string", default: "20" },
     events: { type: "string", default: "6000" },
     packed: { type: "boolean", default: false },
@@ -24,11 +25,12 @@ const { values, positionals } = readCommandLine(usage, {
   },
   allowPositionals: true,
 });
-const [subscribers, runs, measureEvents] = [values.subscribers, values.runs, values.events].map(Number) as [
-  number,
-  number,
-  number,
-];
+const [subscribers, inFlight, runs, measureEvents] = [
+  values.subscribers,
+  values["in-flight"],
+  values.runs,
+  values.events,
+].map(Number) as [number, number, number, number];
 
 /** One side, and a figure of each kind for each run. */
 interface Side {
@@ -43,12 +45,12 @@ interface Side {
 type Figures = Record<string, number>;
 
 async function stream(address: Address, { pid }: Side): Promise<Figures> {
-  const { serverCpu, accepted, seconds } = await generator.run({
+  const { serverCpu, accepted, seconds, deliveries, frames } = await generator.run({
     kind: "stream",
     address,
     pid,
     publishers: 8,
-    inFlight: 64,
+    inFlight,
     subscribers,
     packed: values.packed,
     stream: pushes,
@@ -56,7 +58,11 @@ async function stream(address: Address, { pid }: Side): Promise<Figures> {
     warmupEvents: measureEvents / 3,
     measureEvents,
   });
-  return { "µs of CPU an event": (serverCpu / accepted) * 1e6, "events/s": accepted / seconds };
+  return {
+    "µs of CPU an event": (serverCpu / accepted) * 1e6,
+    "events/s": accepted / seconds,
+    "events a frame": deliveries / frames,
+  };
 }
 
 async function lone(address: Address): Promise<Figures> {

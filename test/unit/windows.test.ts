@@ -39,8 +39,8 @@ class Harness {
   }
 
   /** A frame of `bytes` arrives; `read` decodes it. */
-  arrive(bytes: number, read: () => Work | undefined, source: object = {}): void {
-    this.intake.arrive(Object.assign(source, { read, overflowed: () => {} }), "x".repeat(bytes), 0);
+  arrive(bytes: number, read: () => Work | undefined, source: object = {}, now = 0): void {
+    this.intake.arrive(Object.assign(source, { read, overflowed: () => {} }), "x".repeat(bytes), now);
   }
 
   get timer(): boolean {
@@ -234,6 +234,81 @@ describe("Intake", () => {
     harness.fire();
     expect(harness.timer).toBe(false);
     expect(draftIds(harness.batches[9]!)).toEqual(["d21"]);
+  });
+
+  describe("a window that is sent to many", () => {
+    const client = new TestPartition().client("a");
+
+    /** An intake under load; `arrive` has the next draft arrive, or `count` of them, at `now`. */
+    function loaded(listeners: number) {
+      const harness = new Harness(() => undefined, listeners);
+      let drafts = 0;
+      const next = () => work(client, `d${++drafts}`);
+      for (const _ of range(1, 9)) harness.intake.offer({}, next(), 100);
+      harness.fire();
+      const before = harness.batches.length;
+      const arrive = (now: number, count = 1) => {
+        for (const _ of range(1, count)) harness.arrive(100, next, {}, now);
+      };
+      return { harness, arrive, done: () => harness.batches.slice(before).map(({ length }) => length) };
+    }
+
+    it("[WP-10] waits while frames are still coming in, and no longer", () => {
+      const { harness, arrive, done } = loaded(1_000);
+      arrive(100, 9);
+      for (const now of [101, 102]) {
+        harness.fire();
+        expect(done()).toEqual([]);
+        arrive(now);
+      }
+      harness.fire();
+      // Nothing has come since.
+      harness.fire();
+      expect(done()).toEqual([11]);
+      // The next one looks for itself.
+      arrive(103);
+      harness.fire();
+      expect(done()).toEqual([11]);
+      harness.fire();
+      expect([done(), harness.timer]).toEqual([[11, 1], false]);
+    });
+
+    it("[WP-10] [BD-1] waits for as long as it takes to send, at most", () => {
+      for (const [listeners, waitsMs] of [
+        [1_000, 30],
+        [100, 3],
+        [30, 0],
+      ] as const) {
+        const { harness, arrive, done } = loaded(listeners);
+        let now = 100;
+        for (; done().length === 0; now++) {
+          arrive(now);
+          harness.fire();
+        }
+        expect([listeners, now - 1]).toEqual([listeners, 100 + waitsMs]);
+        expect(done()).toEqual([waitsMs + 1]);
+      }
+    });
+
+    it("[WP-10] does not wait once its events take as long as to send it", () => {
+      const { harness, arrive, done } = loaded(200);
+      arrive(100, 99);
+      harness.fire();
+      expect(done()).toEqual([]);
+      arrive(101);
+      harness.fire();
+      expect(done()).toEqual([100]);
+    });
+
+    it("[WP-10] [MD-11] does not wait once it is full, nor where work waits already", () => {
+      const { harness, arrive, done } = loaded(5_000);
+      arrive(100, bounds.windowWorkMax + 20);
+      harness.fire();
+      expect(done()).toEqual([bounds.windowWorkMax]);
+      arrive(100);
+      harness.fire();
+      expect(done()).toEqual([bounds.windowWorkMax, 21]);
+    });
   });
 
   it("[WP-10] [LC-10] a frame that cannot be read affects neither the other frames nor the window", () => {

@@ -84,6 +84,8 @@ export class Intake {
   /** What has arrived and was not read yet, in order. */
   #unread: Arrival[] = [];
   #unreadBytes = 0;
+  /** How many were unread when a window last looked whether it had all. */
+  #unreadBefore = 0;
   #arrivals = 0;
   #gathering = false;
   #windowOpen = false;
@@ -235,11 +237,31 @@ export class Intake {
   }
 
   #window(): void {
+    if (this.#waitsForMore()) {
+      this.#host.turns.later(() => this.#window());
+      return;
+    }
+    this.#unreadBefore = 0;
     try {
       this.#readUnread(this.#unread.length);
     } finally {
       this.#work();
     }
+  }
+
+  /**
+   * Whether the next window waits, because frames are still coming in, which the platform hands over one by one. What is
+   * sent to many costs more than the few events in it.
+   */
+  #waitsForMore(): boolean {
+    const before = this.#unreadBefore;
+    const { length } = this.#unread;
+    this.#unreadBefore = length;
+    const { connections } = this.#host;
+    const enough = Math.min(connections / bounds.windowListenersPerFrame, bounds.windowWorkMax);
+    if (this.#waiting > 0 || length <= before || length >= enough) return false;
+    const waitedMs = this.#unread[length - 1]!.now - this.#unread[0]!.now;
+    return waitedMs < Math.floor(connections * bounds.windowWaitMsPerListener);
   }
 
   /** Decodes what has arrived, at most `count` frames and as much as a turn has time for; and what may not be left unread. */
