@@ -20,7 +20,7 @@ export interface SqlDriver {
 }
 
 /** Thrown when code, not data, misuses the storage. */
-class StorageMisuse extends Error {
+export class StorageMisuse extends Error {
   override name = "StorageMisuse";
 }
 
@@ -56,11 +56,16 @@ export class SqlRules {
   }
 }
 
+/** Whether a text column keeps it as it is. */
+export function isExactText(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
 /** Platform fact: text columns change lone surrogates and NUL, and a double over 2^53 is rounded. */
 function assertExact(value: SqlValue): void {
   if (typeof value === "number" && !Number.isSafeInteger(value))
     throw new StorageMisuse("numbers are bound as safe integers");
-  if (typeof value === "string" && (!value.isWellFormed() || value.includes("\0"))) {
+  if (typeof value === "string" && !isExactText(value)) {
     throw new StorageMisuse("text is bound well-formed and without NUL; bind bytes instead");
   }
 }

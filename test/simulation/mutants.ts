@@ -23,6 +23,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     from: "this.overflowed();\n      this.serve();\n    });",
     to: "this.overflowed();\n      for (const next of this.#waiting.splice(0)) intake.arrive(this, next, this.#host.now());\n    });",
   },
+  "[TX-1] [WP-12] what is held back for one statement is not written": {
+    file: "src/storage/database.ts",
+    from: "        const result = body();\n        this.writeHeldBack();",
+    to: "        const result = body();\n        this.#takeHeldBack()?.(false);",
+  },
   "[AU-4] a revoked author's waiting draft is decided": {
     file: "src/core/window/handle.ts",
     from: "      assertNotEnded(session, context.now);\n      submit",

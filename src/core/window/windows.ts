@@ -12,7 +12,7 @@ import type { Limiter } from "../rates/limiter.ts";
 import { type Causing, type DecideImported, traced, type WindowContext, type WriteContext } from "./context.ts";
 import { handle, handleRead, refuse } from "./handle.ts";
 import { type Processed, Window } from "./window.ts";
-import { costOf, declined, onlyReads, traceIdOf, type Work } from "./work.ts";
+import { costOf, declined, onlyReads, singleDraftsOf, traceIdOf, type Work } from "./work.ts";
 
 /** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
 const isolationFailuresMax = 2;
@@ -104,6 +104,7 @@ export class Windows {
         const warn = this.#tools.warnings.begin(live, this.#tools.limiter.limits);
         memory.write(now, (writes) => {
           const writing: WriteContext = { ...context, writes };
+          if (batch.length > 1) writes.events.announce(singleDraftsOf(batch));
           while (done < batch.length && (done === 0 || window.work < workMax)) handleCounted(writing, batch[done++]!);
         });
         warn();

@@ -56,6 +56,17 @@ export function traceIdOf(work: Work): string | undefined {
   return "subscription" in work ? work.subscription.traceId : work.traceId;
 }
 
+/** The ids of the drafts that are decided by themselves, and not as members of an atomic batch. */
+export function singleDraftsOf(batch: readonly Work[]): string[] {
+  const draftIds: string[] = [];
+  for (const work of batch) {
+    const submission = anySubmissionOf(work);
+    if (!submission || submission.mode === "atomic") continue;
+    for (const { draftId } of submission.drafts) draftIds.push(draftId);
+  }
+  return draftIds;
+}
+
 /** Whether work only reads; a window of such work opens no transaction, and so creates no storage. */
 export function onlyReads(work: Work): work is ReadWork {
   if ("command" in work) return work.command.kind !== "submit";
@@ -82,8 +93,14 @@ export function declined(work: Work, failure: Failure, keeps: boolean): ReadWork
 
 /** What work costs before its content counts, in the units of `State.work`. */
 export function costOf(work: Work): number {
-  const submission = "command" in work ? submissionOf(work.command) : "answer" in work && work.submission;
+  const submission = anySubmissionOf(work);
   return submission ? draftCost * submission.drafts.length : pieceCost;
+}
+
+/** What work submits, or would. */
+function anySubmissionOf(work: Work): Submission | undefined {
+  if ("command" in work) return submissionOf(work.command);
+  return "answer" in work ? work.submission : undefined;
 }
 
 function submissionOf(command: Command): Submission | undefined {

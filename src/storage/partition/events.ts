@@ -3,6 +3,7 @@ import type { Database } from "../database.ts";
 import type { SqlRow, SqlValue } from "../driver.ts";
 import { textOf } from "../text.ts";
 import { type Annotated, annotatedOf, annotatedText } from "./annotations.ts";
+import { GatheredEvents } from "./gathered-events.ts";
 import type { RecordedKeys } from "./recorded-keys.ts";
 
 /** An event as it is stored. */
@@ -90,6 +91,8 @@ export interface EventReads {
 }
 
 export interface EventWrites {
+  /** Drafts with these ids are about to be decided, in this transaction: what is appended of them can be written together. */
+  announce(draftIds: readonly string[]): void;
   /** Appends an event. Returns false, and writes nothing, if its key was used before. */
   append(event: EventRow): boolean;
 }
@@ -165,10 +168,12 @@ const insertWhole = `INSERT INTO events
 export class EventsTable implements EventReads, EventWrites {
   readonly #database: Database;
   readonly #recordedKeys: RecordedKeys;
+  readonly #gathered: GatheredEvents;
 
   constructor(database: Database, recordedKeys: RecordedKeys) {
     this.#database = database;
     this.#recordedKeys = recordedKeys;
+    this.#gathered = new GatheredEvents({ database, insert: (row) => database.wrote(insert, ...commonOf(row)) });
   }
 
   head(): { eventId: number } & EventOrigin {
@@ -258,21 +263,31 @@ export class EventsTable implements EventReads, EventWrites {
     return (row?.["bytes"] as number | undefined) ?? 0;
   }
 
+  announce(draftIds: readonly string[]): void {
+    this.#gathered.announce(draftIds);
+  }
+
   append(event: EventRow): boolean {
-    const { eventId, principal, draftId, clientId, type, timestamp, payload, incarnation } = event;
+    const { principal, draftId, version, expectedEventId, batchEnd, fingerprint, correlationId, hops } = event;
     if (this.#recordedKeys.has(principal, draftId)) return false;
-    // JSON text has no NUL and no lone surrogate, so CAST makes the same bytes as an encoder, and faster.
-    const common: SqlValue[] = [eventId, principal, draftId, clientId, type, timestamp, payload, incarnation ?? null];
-    const { version, expectedEventId, batchEnd, fingerprint, correlationId, hops } = event;
     const annotated = annotatedText(event);
     // What few events have, in the order of `insertWhole`.
     const rare = version ?? expectedEventId ?? batchEnd ?? fingerprint ?? correlationId ?? hops ?? annotated;
-    if (rare === undefined) return this.#database.wrote(insert, ...common);
+    if (rare === undefined && this.#gathered.take(event)) return true;
+    this.#gathered.use(draftId);
+    if (rare === undefined) return this.#database.wrote(insert, ...commonOf(event));
+    const values = commonOf(event);
     for (const value of [version, expectedEventId, batchEnd, fingerprint, correlationId, hops, annotated]) {
-      common.push(value ?? null);
+      values.push(value ?? null);
     }
-    return this.#database.wrote(insertWhole, ...common);
+    return this.#database.wrote(insertWhole, ...values);
   }
+}
+
+/** The values of `insert`. JSON text has no NUL and no lone surrogate, so CAST makes the same bytes as an encoder, and faster. */
+function commonOf(event: EventRow): SqlValue[] {
+  const { eventId, principal, draftId, clientId, type, timestamp, payload, incarnation } = event;
+  return [eventId, principal, draftId, clientId, type, timestamp, payload, incarnation ?? null];
 }
 
 function eventOf(row: SqlRow): EventRow {

@@ -4,6 +4,7 @@ import { batchesSuite } from "./batches.ts";
 import { courierSuite } from "./courier.ts";
 import { eventsSuite } from "./events.ts";
 import type { StorageFixture } from "./fixture.ts";
+import { gatheredSuite } from "./gathered.ts";
 import { jobsSuite } from "./jobs.ts";
 import { logSuite } from "./log.ts";
 import { outboxSuite } from "./outbox.ts";
@@ -23,6 +24,7 @@ export function storageSuite(adapter: string, fixture: StorageFixture): void {
     transactionsSuite(fixture);
     logSuite(fixture);
     eventsSuite(fixture);
+    gatheredSuite(fixture);
     rejectionsSuite(fixture);
     batchesSuite(fixture);
     snapshotsSuite(fixture);
