@@ -1,5 +1,6 @@
 import type { Effects } from "../model/effects.ts";
 import type { AnyModel } from "../model/index.ts";
+import type { Storage } from "../storage/port.ts";
 import type { Authors } from "./authors.ts";
 import type { Ports } from "./ports.ts";
 import type { NextOccurrence } from "./timers/recurrence.ts";
@@ -18,8 +19,8 @@ export interface Environment {
   readonly effects: Effects | undefined;
   /** Whether events can cause something, outside or later; if not, what was stored before waits. */
   readonly causes: boolean;
-  /** Whether segments of the log are sealed: the model asks for it, and there is a key to sign with. */
-  readonly seals: boolean;
+  /** How many segments of the log are sealed; undefined: none is, unless the model asks for it, and there is a key to sign with. */
+  readonly sealed: ((storage: Storage) => number) | undefined;
   /** Undefined: no timer recurs here. */
   readonly nextOccurrence: NextOccurrence | undefined;
   readonly ports: Ports;

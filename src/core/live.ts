@@ -1,4 +1,4 @@
-import { Damage, type EventRow, type StorageReads } from "../storage/port.ts";
+import { Damage, type EventRow, type Storage, type StorageReads } from "../storage/port.ts";
 import { RejectionCounts } from "./decide/rejections.ts";
 import { StateHash } from "./delivery/state-hash.ts";
 import type { Environment } from "./environment.ts";
@@ -44,8 +44,8 @@ export class Live {
    * @throws Damage where nothing of the log can be read.
    */
   constructor(
-    reads: StorageReads,
-    folder: Folder & Pick<Environment, "seals" | "causes">,
+    reads: Storage,
+    folder: Folder & Pick<Environment, "sealed" | "causes">,
     { load }: Folding,
     known: Known,
     now: number,
@@ -63,7 +63,7 @@ export class Live {
     this.delivers = folder.causes;
     this.outbox = new Outbox(reads, jobs);
     this.timers = new Timers(reads);
-    this.sealing = new Sealing(reads, folder.seals);
+    this.sealing = new Sealing(folder.sealed?.(reads));
     guard(this, now);
     // One that is much longer is not begun with: the object must answer soon.
     if (head.eventId - snapshot.eventId <= load.events) this.advance(reads, folder, load, now);

@@ -110,7 +110,7 @@ export class Partition {
       model,
       effects,
       causes: parts.causing !== undefined,
-      seals: seals && model.audit === true && parts.Audit !== undefined,
+      sealed: seals && model.audit === true ? parts.Audit?.segmentsIn : undefined,
       nextOccurrence: parts.nextOccurrence,
       ports,
       authors,

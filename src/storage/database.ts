@@ -1,12 +1,9 @@
 import { damageIn } from "./damage.ts";
-import { type SqlDriver, type SqlRow, type SqlValue, StorageMisuse } from "./driver.ts";
+import type { SqlDriver, SqlRow, SqlValue } from "./driver.ts";
 import { isMigrated, migrate, type Migration } from "./migrations.ts";
 
 /** What a transaction may return: a promise is refused, because what follows its first await would be outside. */
 export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
-
-/** Writes what the running transaction has held back, or drops it, because that is rolled back. */
-export type HeldBack = (commits: boolean) => void;
 
 /**
  * One database and its schema. The first write makes the schema, in the same transaction; until then
@@ -18,8 +15,8 @@ export class Database {
   #migrated: boolean;
   /** When the running transaction began. */
   #now = 0;
-  #transactions = 0;
-  #heldBack: HeldBack | undefined;
+  /** Writes what a table holds back in the running transaction, or drops it, because that is rolled back. */
+  heldBack: ((commits: boolean) => void) | undefined;
 
   constructor(driver: SqlDriver, migrations: readonly Migration[]) {
     this.#driver = driver;
@@ -43,44 +40,32 @@ export class Database {
 
   /** Runs `body` in one transaction. If it throws, all of it is rolled back. */
   transaction<T>(now: number, body: () => Synchronous<T>): T {
-    this.writeHeldBack();
-    this.#transactions++;
+    this.settle(true);
     try {
       this.#now = now;
       return this.#driver.transaction(() => {
         const result = body();
-        this.writeHeldBack();
+        this.settle(true);
         return result;
       }) as T;
     } catch (error) {
-      this.#takeHeldBack()?.(false);
+      this.settle(false);
       // The schema is rolled back with the rest of a first transaction.
       this.#migrated = isMigrated(this.#driver);
       throw error;
-    } finally {
-      this.#transactions--;
     }
   }
 
-  /** Has `write` run before any other statement of the running transaction, and before that is committed. */
-  holdBack(write: HeldBack): void {
-    if (this.#transactions === 0) throw new StorageMisuse("a write outside a transaction");
-    this.#heldBack = write;
-  }
-
-  writeHeldBack(): void {
-    this.#takeHeldBack()?.(true);
-  }
-
-  #takeHeldBack(): HeldBack | undefined {
-    const write = this.#heldBack;
-    this.#heldBack = undefined;
-    return write;
+  /** Writes what is held back, or drops it: before the next read, and at the end of the transaction. Other tables may be written before. */
+  settle(commits: boolean): void {
+    const write = this.heldBack;
+    this.heldBack = undefined;
+    write?.(commits);
   }
 
   /** Runs one SELECT over our tables. Empty while they do not exist. */
   read(sql: string, ...values: SqlValue[]): SqlRow[] {
-    this.writeHeldBack();
+    this.settle(true);
     if (!this.#migrated) return [];
     try {
       return this.#driver.query(sql, ...values);
@@ -109,9 +94,8 @@ export class Database {
     }
   }
 
-  /** Writes what is held back, and makes the schema before the first write: a transaction that writes nothing leaves nothing. */
+  /** Makes the schema before the first write: a transaction that writes nothing leaves nothing. */
   #prepare(): void {
-    this.writeHeldBack();
     if (this.#migrated) return;
     migrate(this.#driver, this.#migrations, this.#now);
     this.#migrated = true;

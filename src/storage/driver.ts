@@ -20,7 +20,7 @@ export interface SqlDriver {
 }
 
 /** Thrown when code, not data, misuses the storage. */
-export class StorageMisuse extends Error {
+class StorageMisuse extends Error {
   override name = "StorageMisuse";
 }
 

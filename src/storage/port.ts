@@ -1,5 +1,5 @@
 import type { Synchronous } from "./database.ts";
-import type { AuditReads, AuditWrites } from "./partition/audit.ts";
+import type { Database } from "./database.ts";
 import type { BatchReads, BatchWrites } from "./partition/batches.ts";
 import type { EventReads, EventWrites } from "./partition/events.ts";
 import type { DeadLetterReads, DeadLetterWrites } from "./partition/dead-letters.ts";
@@ -44,7 +44,6 @@ export interface StorageReads {
   readonly deadLetters: DeadLetterReads;
   readonly rateBuckets: BucketReads;
   readonly tenantLimits: TenantLimitsReads;
-  readonly audit: AuditReads;
 }
 
 /** The writes, by table. Only `Storage.transaction` gives them. */
@@ -60,7 +59,6 @@ export interface StorageWrites {
   readonly deadLetters: DeadLetterWrites;
   readonly rateBuckets: BucketWrites;
   readonly tenantLimits: TenantLimitsWrites;
-  readonly audit: AuditWrites;
 }
 
 /**
@@ -68,6 +66,8 @@ export interface StorageWrites {
  * platform's own, and mean: outcome unknown.
  */
 export interface Storage extends StorageReads {
+  /** A table that only a part of the Worker needs; it is written in transactions of this storage. */
+  table<T>(Table: new (database: Database) => T): T;
   /**
    * Brings the schema up to date. Does nothing while nothing was ever written.
    *

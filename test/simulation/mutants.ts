@@ -25,8 +25,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "[TX-1] [WP-12] what is held back for one statement is not written": {
     file: "src/storage/database.ts",
-    from: "        const result = body();\n        this.writeHeldBack();",
-    to: "        const result = body();\n        this.#takeHeldBack()?.(false);",
+    from: "        const result = body();\n        this.settle(true);",
+    to: "        const result = body();\n        this.settle(false);",
   },
   "[AU-4] a revoked author's waiting draft is decided": {
     file: "src/core/window/handle.ts",

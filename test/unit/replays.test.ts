@@ -289,6 +289,7 @@ function failing(storage: Ports["storage"]): Ports["storage"] {
   const transaction: Ports["storage"]["transaction"] = (now, body) =>
     storage.transaction(now, (writes) => {
       const events: StorageWrites["events"] = {
+        announce: (draftIds) => writes.events.announce(draftIds),
         append(row) {
           if (row.draftId.startsWith("bad")) throw new Error("disk");
           return writes.events.append(row);
@@ -296,7 +297,11 @@ function failing(storage: Ports["storage"]): Ports["storage"] {
       };
       return body({ ...writes, events });
     });
-  return Object.assign(Object.create(storage) as Ports["storage"], { transaction, open: storage.open.bind(storage) });
+  return Object.assign(Object.create(storage) as Ports["storage"], {
+    transaction,
+    open: storage.open.bind(storage),
+    table: storage.table.bind(storage),
+  });
 }
 
 describe("every submission", () => {

@@ -1,5 +1,6 @@
 import { type AuditHead, type Failure, leafText, segmentEvents } from "../../protocol/index.ts";
-import { type EventRow, submitterOf } from "../../storage/port.ts";
+import { AuditTable } from "../../storage/partition/audit.ts";
+import { type EventRow, type Storage, submitterOf } from "../../storage/port.ts";
 import { costOfBytes } from "../cost.ts";
 import type { Environment } from "../environment.ts";
 import { hexOf } from "../hex.ts";
@@ -48,10 +49,17 @@ export interface ConsistencyProof {
 export class Audit {
   readonly #environment: Environment;
   readonly #memory: Memory;
+  readonly #table: AuditTable;
 
   constructor(environment: Environment, memory: Memory) {
     this.#environment = environment;
     this.#memory = memory;
+    this.#table = environment.ports.storage.table(AuditTable);
+  }
+
+  /** How many segments are sealed in this storage. */
+  static segmentsIn(storage: Storage): number {
+    return storage.table(AuditTable).segments();
   }
 
   /** Begins the next segment; undefined: it is not whole. */
@@ -94,8 +102,8 @@ export class Audit {
   seal({ segment, leaves, nodes }: UnsignedSegment, signedHead: string, now: number): void {
     const { head, sealing, schedule } = this.#memory.load(now);
     if (sealing.segment !== segment) return;
-    this.#memory.write(now, (writes) => {
-      writes.audit.append({ segment, head: signedHead, nodes: joined(nodes), leaves: joined(leaves) });
+    this.#memory.write(now, () => {
+      this.#table.append({ segment, head: signedHead, nodes: joined(nodes), leaves: joined(leaves) });
       sealing.advance();
     });
     schedule.derive("seal", head.eventId < sealing.wholeAt ? undefined : now);
@@ -120,7 +128,7 @@ export class Audit {
     if (eventId > segments * segmentEvents) throw new Refusal(notCovered);
     const { ports } = this.#environment;
     const index = eventId - 1;
-    const leaves = parted(ports.storage.audit.leaves(Math.floor(index / segmentEvents))!);
+    const leaves = parted(this.#table.leaves(Math.floor(index / segmentEvents))!);
     const path = pathOf(ports.sha256, index, segments, leaves, this.#nodeOf).map(hexOf);
     return { eventId, head: this.#headOf(segments), path };
   }
@@ -141,10 +149,10 @@ export class Audit {
   /** How many segments are sealed, one at least. */
   #segments(now: number): number {
     this.#memory.load(now);
-    const { model, seals, ports } = this.#environment;
+    const { model, sealed } = this.#environment;
     if (!model.audit) throw new Refusal(noAudit);
-    const segments = ports.storage.audit.segments();
-    if (segments === 0) throw new Refusal(seals ? nothingSealed : noKey);
+    const segments = this.#table.segments();
+    if (segments === 0) throw new Refusal(sealed ? nothingSealed : noKey);
     return segments;
   }
 
@@ -155,11 +163,10 @@ export class Audit {
   }
 
   #headOf(segments: number): string {
-    return this.#environment.ports.storage.audit.head(segments - 1)!;
+    return this.#table.head(segments - 1)!;
   }
 
-  readonly #nodeOf = (last: number, level: number): Uint8Array =>
-    parted(this.#environment.ports.storage.audit.nodes(last)!)[level]!;
+  readonly #nodeOf = (last: number, level: number): Uint8Array => parted(this.#table.nodes(last)!)[level]!;
 }
 
 /** The hash of an event's leaf. */

@@ -1,32 +1,29 @@
 import { segmentEvents } from "../../protocol/index.ts";
-import type { StorageReads } from "../../storage/port.ts";
 
 /** How far the audit of the log is. */
 export class Sealing {
   /** Attempts to seal the next segment since the last one that succeeded. */
   attempts = 0;
-  #segments: number;
-  readonly #seals: boolean;
+  #segments: number | undefined;
 
-  /** `seals`: whether segments are sealed here: the model asks for it, and there is a key. */
-  constructor(reads: StorageReads, seals: boolean) {
-    this.#seals = seals;
-    this.#segments = seals ? reads.audit.segments() : 0;
+  /** `segments`: how many are sealed; undefined: none is sealed here. */
+  constructor(segments: number | undefined) {
+    this.#segments = segments;
   }
 
   /** The segment that is to be sealed next. */
   get segment(): number {
-    return this.#segments;
+    return this.#segments ?? 0;
   }
 
   /** The event with which it is whole; infinite: none is sealed here. */
   get wholeAt(): number {
-    return this.#seals ? (this.#segments + 1) * segmentEvents : Number.POSITIVE_INFINITY;
+    return this.#segments === undefined ? Number.POSITIVE_INFINITY : (this.#segments + 1) * segmentEvents;
   }
 
   /** It is sealed. */
   advance(): void {
-    this.#segments++;
+    this.#segments = this.segment + 1;
     this.attempts = 0;
   }
 }

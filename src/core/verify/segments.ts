@@ -1,3 +1,4 @@
+import { AuditTable } from "../../storage/partition/audit.ts";
 import { type AuditHead, isJsonObject, segmentEvents } from "../../protocol/index.ts";
 import type { EventRow } from "../../storage/port.ts";
 import { hashOfLeaf, leafCost } from "../audit/audit.ts";
@@ -41,7 +42,7 @@ export class SegmentCheck {
 
   /** @returns Where the segment differs; undefined: it does not, or it is not sealed. */
   #compare(segment: number): Finding | undefined {
-    const { audit } = this.#environment.ports.storage;
+    const audit = this.#environment.ports.storage.table(AuditTable);
     if (segment >= audit.segments()) {
       this.#ended = true;
       return undefined;

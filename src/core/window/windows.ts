@@ -14,6 +14,9 @@ import { handle, handleRead, refuse } from "./handle.ts";
 import { type Processed, Window } from "./window.ts";
 import { costOf, declined, onlyReads, singleDraftsOf, traceIdOf, type Work } from "./work.ts";
 
+/** Of fewer pieces of work, what they append is as cheap one by one. */
+const announcedMin = 4;
+
 /** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
 const isolationFailuresMax = 2;
 
@@ -104,7 +107,7 @@ export class Windows {
         const warn = this.#tools.warnings.begin(live, this.#tools.limiter.limits);
         memory.write(now, (writes) => {
           const writing: WriteContext = { ...context, writes };
-          if (batch.length > 1) writes.events.announce(singleDraftsOf(batch));
+          if (batch.length >= announcedMin) writes.events.announce(singleDraftsOf(batch));
           while (done < batch.length && (done === 0 || window.work < workMax)) handleCounted(writing, batch[done++]!);
         });
         warn();

@@ -21,9 +21,9 @@ export interface CourierWrites {
 
 /** The storage of a courier: its tables in one database, over either driver. Synchronous. */
 export class CourierStorage implements CourierReads {
-  readonly deliveries: DeliveryReads;
-  readonly handed: HandedReads;
-  readonly breaker: BreakerReads;
+  declare readonly deliveries: DeliveryReads;
+  declare readonly handed: HandedReads;
+  declare readonly breaker: BreakerReads;
   readonly #database: Database;
   readonly #writes: CourierWrites;
 
@@ -36,9 +36,7 @@ export class CourierStorage implements CourierReads {
     };
     this.#database = database;
     this.#writes = tables;
-    this.deliveries = tables.deliveries;
-    this.handed = tables.handed;
-    this.breaker = tables.breaker;
+    Object.assign(this, tables);
   }
 
   /**

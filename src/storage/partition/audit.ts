@@ -13,28 +13,15 @@ export interface AuditSegment {
   readonly leaves: Uint8Array;
 }
 
-export interface AuditReads {
-  /** How many segments there are. */
-  segments(): number;
-  /** Undefined where there is no such segment; so are the next two. */
-  head(segment: number): string | undefined;
-  nodes(segment: number): Uint8Array | undefined;
-  leaves(segment: number): Uint8Array | undefined;
-}
-
-export interface AuditWrites {
-  /** Stores the next segment. */
-  append(segment: AuditSegment): void;
-}
-
 /** The table `audit_segments` of migration 0009. */
-export class AuditTable implements AuditReads, AuditWrites {
+export class AuditTable {
   readonly #database: Database;
 
   constructor(database: Database) {
     this.#database = database;
   }
 
+  /** How many segments there are. */
   segments(): number {
     const [row] = this.#database.read("SELECT segment FROM audit_segments ORDER BY segment DESC LIMIT 1");
     return row ? (row["segment"] as number) + 1 : 0;

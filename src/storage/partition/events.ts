@@ -173,7 +173,7 @@ export class EventsTable implements EventReads, EventWrites {
   constructor(database: Database, recordedKeys: RecordedKeys) {
     this.#database = database;
     this.#recordedKeys = recordedKeys;
-    this.#gathered = new GatheredEvents({ database, insert: (row) => database.wrote(insert, ...commonOf(row)) });
+    this.#gathered = new GatheredEvents(database);
   }
 
   head(): { eventId: number } & EventOrigin {
@@ -268,26 +268,22 @@ export class EventsTable implements EventReads, EventWrites {
   }
 
   append(event: EventRow): boolean {
-    const { principal, draftId, version, expectedEventId, batchEnd, fingerprint, correlationId, hops } = event;
+    const { eventId, principal, draftId, clientId, type, timestamp, payload, incarnation } = event;
+    const { version, expectedEventId, batchEnd, fingerprint, correlationId, hops } = event;
     if (this.#recordedKeys.has(principal, draftId)) return false;
     const annotated = annotatedText(event);
     // What few events have, in the order of `insertWhole`.
     const rare = version ?? expectedEventId ?? batchEnd ?? fingerprint ?? correlationId ?? hops ?? annotated;
-    if (rare === undefined && this.#gathered.take(event)) return true;
-    this.#gathered.use(draftId);
-    if (rare === undefined) return this.#database.wrote(insert, ...commonOf(event));
-    const values = commonOf(event);
+    if (this.#gathered.take(event, rare === undefined)) return true;
+    this.#database.settle(true);
+    // JSON text has no NUL and no lone surrogate, so CAST makes the same bytes as an encoder, and faster.
+    const common: SqlValue[] = [eventId, principal, draftId, clientId, type, timestamp, payload, incarnation ?? null];
+    if (rare === undefined) return this.#database.wrote(insert, ...common);
     for (const value of [version, expectedEventId, batchEnd, fingerprint, correlationId, hops, annotated]) {
-      values.push(value ?? null);
+      common.push(value ?? null);
     }
-    return this.#database.wrote(insertWhole, ...values);
+    return this.#database.wrote(insertWhole, ...common);
   }
-}
-
-/** The values of `insert`. JSON text has no NUL and no lone surrogate, so CAST makes the same bytes as an encoder, and faster. */
-function commonOf(event: EventRow): SqlValue[] {
-  const { eventId, principal, draftId, clientId, type, timestamp, payload, incarnation } = event;
-  return [eventId, principal, draftId, clientId, type, timestamp, payload, incarnation ?? null];
 }
 
 function eventOf(row: SqlRow): EventRow {

@@ -3,7 +3,6 @@ import { Database, type Synchronous } from "../database.ts";
 import type { SqlDriver } from "../driver.ts";
 import type { Migration } from "../migrations.ts";
 import type { Storage, StorageReads, StorageWrites } from "../port.ts";
-import { AuditTable } from "./audit.ts";
 import { BatchesTable } from "./batches.ts";
 import { EventsTable } from "./events.ts";
 import { DeadLettersTable } from "./dead-letters.ts";
@@ -19,18 +18,17 @@ import { TimersTable } from "./timers.ts";
 
 /** The storage of a partition: its tables in one database, over either driver. */
 export class PartitionStorage implements Storage {
-  readonly log: StorageReads["log"];
-  readonly events: StorageReads["events"];
-  readonly rejections: StorageReads["rejections"];
-  readonly batches: StorageReads["batches"];
-  readonly snapshots: StorageReads["snapshots"];
-  readonly jobs: StorageReads["jobs"];
-  readonly timers: StorageReads["timers"];
-  readonly outbox: StorageReads["outbox"];
-  readonly deadLetters: StorageReads["deadLetters"];
-  readonly rateBuckets: StorageReads["rateBuckets"];
-  readonly tenantLimits: StorageReads["tenantLimits"];
-  readonly audit: StorageReads["audit"];
+  declare readonly log: StorageReads["log"];
+  declare readonly events: StorageReads["events"];
+  declare readonly rejections: StorageReads["rejections"];
+  declare readonly batches: StorageReads["batches"];
+  declare readonly snapshots: StorageReads["snapshots"];
+  declare readonly jobs: StorageReads["jobs"];
+  declare readonly timers: StorageReads["timers"];
+  declare readonly outbox: StorageReads["outbox"];
+  declare readonly deadLetters: StorageReads["deadLetters"];
+  declare readonly rateBuckets: StorageReads["rateBuckets"];
+  declare readonly tenantLimits: StorageReads["tenantLimits"];
   readonly #database: Database;
   readonly #writes: StorageWrites;
 
@@ -49,22 +47,14 @@ export class PartitionStorage implements Storage {
       deadLetters: new DeadLettersTable(database),
       rateBuckets: new RateBucketsTable(database),
       tenantLimits: new TenantLimitsTable(database),
-      audit: new AuditTable(database),
     };
     this.#database = database;
     this.#writes = tables;
-    this.log = tables.log;
-    this.events = tables.events;
-    this.rejections = tables.rejections;
-    this.batches = tables.batches;
-    this.snapshots = tables.snapshots;
-    this.jobs = tables.jobs;
-    this.timers = tables.timers;
-    this.outbox = tables.outbox;
-    this.deadLetters = tables.deadLetters;
-    this.rateBuckets = tables.rateBuckets;
-    this.tenantLimits = tables.tenantLimits;
-    this.audit = tables.audit;
+    Object.assign(this, tables);
+  }
+
+  table<T>(Table: new (database: Database) => T): T {
+    return new Table(this.#database);
   }
 
   open(now: number): void {

@@ -33,13 +33,13 @@ interface TenantWrites {
 
 /** The storage of a tenant: its tables in one database, over either driver. Synchronous. */
 export class TenantStorage implements TenantReads {
-  readonly settings: SettingsReads;
-  readonly revocations: RevocationReads;
-  readonly partitions: PartitionReads;
-  readonly subscriptions: SubscriptionReads;
-  readonly tickets: TicketReads;
-  readonly rateBuckets: TenantBucketReads;
-  readonly actions: ActionReads;
+  declare readonly settings: SettingsReads;
+  declare readonly revocations: RevocationReads;
+  declare readonly partitions: PartitionReads;
+  declare readonly subscriptions: SubscriptionReads;
+  declare readonly tickets: TicketReads;
+  declare readonly rateBuckets: TenantBucketReads;
+  declare readonly actions: ActionReads;
   readonly #database: Database;
   readonly #writes: TenantWrites;
 
@@ -56,13 +56,7 @@ export class TenantStorage implements TenantReads {
     };
     this.#database = database;
     this.#writes = tables;
-    this.settings = tables.settings;
-    this.revocations = tables.revocations;
-    this.partitions = tables.partitions;
-    this.subscriptions = tables.subscriptions;
-    this.tickets = tables.tickets;
-    this.rateBuckets = tables.rateBuckets;
-    this.actions = tables.actions;
+    Object.assign(this, tables);
   }
 
   /** A table that only a part of the Worker needs; it is written in transactions of this storage. */

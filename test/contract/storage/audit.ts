@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { AuditTable } from "../../../src/storage/partition/audit.ts";
 import { now, type StorageFixture, withStorage } from "./fixture.ts";
 
 const segment = (number: number) => ({
@@ -12,20 +13,21 @@ const segment = (number: number) => ({
 export function auditSuite(fixture: StorageFixture): void {
   it("[MD-9] stores the segments of the audit, each once and one row each", () =>
     withStorage(fixture, (storage, driver) => {
-      expect(storage.audit.segments()).toBe(0);
-      expect(storage.audit.head(0)).toBeUndefined();
-      storage.transaction(now, (writes) => writes.audit.append(segment(0)));
-      storage.transaction(now, (writes) => writes.audit.append(segment(1)));
-      expect(storage.audit.segments()).toBe(2);
+      const table = storage.table(AuditTable);
+      expect(table.segments()).toBe(0);
+      expect(table.head(0)).toBeUndefined();
+      storage.transaction(now, () => table.append(segment(0)));
+      storage.transaction(now, () => table.append(segment(1)));
+      expect(table.segments()).toBe(2);
       for (const number of [0, 1]) {
         const { head, nodes, leaves } = segment(number);
-        expect(storage.audit.head(number)).toBe(head);
-        expect(storage.audit.nodes(number)).toEqual(nodes);
-        expect(storage.audit.leaves(number)).toEqual(leaves);
+        expect(table.head(number)).toBe(head);
+        expect(table.nodes(number)).toEqual(nodes);
+        expect(table.leaves(number)).toEqual(leaves);
       }
-      expect(storage.audit.nodes(2)).toBeUndefined();
-      expect(storage.audit.leaves(2)).toBeUndefined();
-      expect(() => storage.transaction(now, (writes) => writes.audit.append(segment(1)))).toThrow("UNIQUE");
+      expect(table.nodes(2)).toBeUndefined();
+      expect(table.leaves(2)).toBeUndefined();
+      expect(() => storage.transaction(now, () => table.append(segment(1)))).toThrow("UNIQUE");
       expect(driver.query("SELECT segment FROM audit_segments")).toHaveLength(2);
     }));
 }

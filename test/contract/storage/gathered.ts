@@ -77,18 +77,18 @@ export function gatheredSuite(fixture: StorageFixture): void {
         const text = JSON.stringify("x".repeat(units - 2));
         return { payload: text, payloadBytes: text.length };
       };
-      const rows = range(2, 121).map((at) => {
-        if (at === 40) return event(at, payload(5_000));
-        if (at === 80) return event(at, { version: 2 });
-        return event(at, { ...payload(4_000), timestamp: at < 100 ? now : now + 1 });
+      const rows = range(2, 500).map((at) => {
+        if (at === 300) return event(at, payload(2_049));
+        if (at === 350) return event(at, { version: 2 });
+        return event(at, { ...payload(2_048), timestamp: at < 400 ? now : now + 1 });
       });
       storage.transaction(now, (writes) => {
         announce(writes, rows);
         for (const row of rows) expect(writes.events.append(row)).toBe(true);
       });
-      // 38 and 39 small ones are too many for one; then there are 19, and 22 of another time; the two others are alone.
-      expect(counted.statements).toBe(2 + 2 + 1 + 1 + 2);
-      expect(storage.events.after(1, 200, anyBytes)).toEqual(rows);
+      // 298 small ones are too many for one; then there are 49 and 49, and 101 of another time; the two others are alone.
+      expect(counted.statements).toBe(2 + 1 + 1 + 1 + 2);
+      expect(storage.events.after(1, 500, anyBytes)).toEqual(rows);
     }));
 
   it("[ID-1] [ID-10] an announced draft whose key was used before is not appended; of another principal it is", () =>
@@ -194,7 +194,11 @@ export function gatheredSuite(fixture: StorageFixture): void {
         announce(writes, [event(1), ...rows.slice(3), event(20), event(21)]);
         return writes;
       });
-      expect(() => escaped.events.append(event(1))).toThrow(/outside a transaction/);
+      const appended = () => {
+        escaped.events.append(event(1));
+        storage.events.head();
+      };
+      expect(appended).toThrow(/outside a transaction/);
       expect(storage.events.head().eventId).toBe(0);
     }));
 }
