@@ -458,7 +458,8 @@ export class Partition {
 
   /** How full is what has a bound here. */
   usages(now: number): Usages {
-    return usagesOf(this.#memory.load(now), this.limits, this.#environment.ports.storage);
+    const { storage } = this.#environment.ports;
+    return usagesOf(this.#memory.load(now), this.limits, storage, this.#parts.causing);
   }
 
   /** What the model says of the state in figures. */

@@ -1,7 +1,8 @@
 import { bounds, type Limits } from "../protocol/index.ts";
-import type { StorageReads } from "../storage/port.ts";
+import type { Storage } from "../storage/port.ts";
 import { logBytesMaxOf } from "./decide/room.ts";
 import type { Live } from "./live.ts";
+import type { Causing } from "./window/context.ts";
 import type { Logger } from "../protocol/log-events.ts";
 import type { PartitionName } from "./environment.ts";
 
@@ -14,9 +15,12 @@ export interface Usage {
 /** What of a partition has a bound, by name. */
 export type Usages = Readonly<Record<string, Usage>>;
 
-/** How full the log, the state, the rejections, the effects and the timers are. */
-export function usagesOf(live: Live, limits: Limits, reads: StorageReads): Usages {
-  const { count, bytes } = live.rejections.all(reads);
+/**
+ * How full the log, the state, the rejections, the effects and the timers are. `causing`: its letters are counted; what an
+ * earlier version gave up waits uncounted.
+ */
+export function usagesOf(live: Live, limits: Limits, storage: Storage, causing: Causing | undefined): Usages {
+  const { count, bytes } = live.rejections.all(storage);
   return {
     logBytes: logUsage(live, limits),
     stateBytes: stateUsage(live),
@@ -24,7 +28,7 @@ export function usagesOf(live: Live, limits: Limits, reads: StorageReads): Usage
     rejectionBytes: { used: bytes, max: bounds.rejectionBytesMax },
     effects: { used: live.outbox.rows, max: bounds.outboxRowsMax },
     effectBytes: { used: live.outbox.bytes, max: bounds.outboxBytesMax },
-    deadLetters: { used: live.deadLetters.of(reads), max: bounds.deadLettersMax },
+    deadLetters: { used: causing?.letterCount(live, storage) ?? 0, max: bounds.deadLettersMax },
     timers: timerUsage(live),
     timerBytes: timerBytesUsage(live),
   };

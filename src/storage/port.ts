@@ -2,7 +2,6 @@ import type { Synchronous } from "./database.ts";
 import type { Database } from "./database.ts";
 import type { BatchReads, BatchWrites } from "./partition/batches.ts";
 import type { EventReads, EventWrites } from "./partition/events.ts";
-import type { DeadLetterReads, DeadLetterWrites } from "./partition/dead-letters.ts";
 import type { JobReads, JobWrites } from "./partition/jobs.ts";
 import type { LogReads, LogWrites } from "./partition/log.ts";
 import type { OutboxReads, OutboxWrites } from "./partition/outbox.ts";
@@ -41,7 +40,6 @@ export interface StorageReads {
   readonly jobs: JobReads;
   readonly timers: TimerReads;
   readonly outbox: OutboxReads;
-  readonly deadLetters: DeadLetterReads;
   readonly rateBuckets: BucketReads;
   readonly tenantLimits: TenantLimitsReads;
 }
@@ -56,7 +54,6 @@ export interface StorageWrites {
   readonly jobs: JobWrites;
   readonly timers: TimerWrites;
   readonly outbox: OutboxWrites;
-  readonly deadLetters: DeadLetterWrites;
   readonly rateBuckets: BucketWrites;
   readonly tenantLimits: TenantLimitsWrites;
 }

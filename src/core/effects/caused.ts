@@ -7,6 +7,7 @@ import type { WriteContext } from "../window/context.ts";
 import { guard } from "./guard.ts";
 import { type Caused, type CausedTotals, type Leaving, outboxFull } from "./totals.ts";
 import { applyTimer, type TimerChange, timerChangeOf, type TimerEffect, timersFull } from "./timers.ts";
+import { letterCount, lettersIn } from "./letters.ts";
 
 /**
  * What the event causes that was just applied to the state; undefined: nothing. A throw of the model's function, and what
@@ -71,7 +72,7 @@ export function excessOf(
   const ofEffect = author.system === true && author.principal.startsWith("partition:");
   if (leaving > 0 && live.outbox.isFullWith(leaving, bytes, ofEffect)) return outboxFull;
   if (leaving > 0 && hopsAfter(draft.cause) > bounds.effectHopsMax) {
-    if (live.deadLetters.of(ports.storage) + leaving > bounds.deadLettersMax) return deadLettersFull;
+    if (letterCount(live, ports.storage) + leaving > bounds.deadLettersMax) return deadLettersFull;
   }
   return timers.length > 0 ? timersFull(live, timers) : undefined;
 }
@@ -106,7 +107,7 @@ export function writeCaused({ live, writes, ports, name, now }: WriteContext, ro
       queuedAt: now,
     };
     if (hops > bounds.effectHopsMax) {
-      writes.deadLetters.add({ ...effect, diedAt: now, reason: "too_many_hops", detail: "{}" });
+      lettersIn(ports.storage).add({ ...effect, diedAt: now, reason: "too_many_hops", detail: "{}" });
       live.deadLetters.added();
       ports.log("effect_chain_too_long", { ...name, effectId: effectIdOf(effect), correlationId });
     } else {

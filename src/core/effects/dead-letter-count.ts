@@ -1,11 +1,9 @@
-import type { StorageReads } from "../../storage/port.ts";
-
-/** How many dead letters there are; read from the storage where it matters. */
+/** How many dead letters there are; read from the storage where it matters, by `letterCount`. */
 export class DeadLetterCount {
   #count: number | undefined;
 
-  of(reads: StorageReads): number {
-    return (this.#count ??= reads.deadLetters.totals().count);
+  of(count: () => number): number {
+    return (this.#count ??= count());
   }
 
   /** One was added. */

@@ -1,5 +1,6 @@
 import type { SubmitEffect } from "../../model/effects.ts";
 import { type Failure, utf8Length } from "../../protocol/index.ts";
+import type { DeadLettersTable } from "../../storage/partition/dead-letters.ts";
 import { type DeadLetterRow, effectIdOf, type OutboxKey, type OutboxRow } from "../../storage/port.ts";
 import type { Environment } from "../environment.ts";
 import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
@@ -7,6 +8,7 @@ import type { Memory } from "../memory.ts";
 import { Refusal } from "../refusal.ts";
 import { guard } from "./guard.ts";
 import { outboxFull } from "./totals.ts";
+import { lettersIn } from "./letters.ts";
 
 const effectId = /^([0-9a-f]{16}):([1-9]\d{0,15}):(\d{1,3})$/;
 
@@ -24,13 +26,13 @@ export class DeadLetters {
   list(after: string | undefined, limit: number, now: number): DeadLetterRow[] {
     this.#memory.load(now);
     const key = after === undefined ? { eventId: 0, n: 0 } : keyOf(after);
-    return this.#environment.ports.storage.deadLetters.after(key, limit);
+    return this.#letters.after(key, limit);
   }
 
   /** @throws Refusal where there is none of this id. */
   find(id: string, now: number): DeadLetterRow {
     this.#memory.load(now);
-    const row = this.#environment.ports.storage.deadLetters.find(keyOf(id));
+    const row = this.#letters.find(keyOf(id));
     if (!row || effectIdOf(row) !== id) throw new Refusal(noDeadLetter);
     return row;
   }
@@ -53,7 +55,7 @@ export class DeadLetters {
     if (live.outbox.isFullWith(1, bytes)) throw new Refusal(outboxFull);
     const queued: OutboxRow = { ...effect, kind, body, queuedAt: now };
     this.#memory.write(now, (writes) => {
-      writes.deadLetters.remove(row);
+      this.#letters.remove(row);
       writes.outbox.add(queued);
       live.deadLetters.removed();
       const { eventId, n, destination } = queued;
@@ -63,13 +65,17 @@ export class DeadLetters {
     this.#log("dead_letter_replayed", id, row);
   }
 
+  get #letters(): DeadLettersTable {
+    return lettersIn(this.#environment.ports.storage);
+  }
+
   /** Deletes one, if there is one of this id. */
   discard(id: string, now: number): void {
     const live = this.#memory.load(now);
-    const row = this.#environment.ports.storage.deadLetters.find(keyOf(id));
+    const row = this.#letters.find(keyOf(id));
     if (!row || effectIdOf(row) !== id) return;
-    this.#memory.write(now, (writes) => {
-      writes.deadLetters.remove(row);
+    this.#memory.write(now, () => {
+      this.#letters.remove(row);
       live.deadLetters.removed();
     });
     this.#log("dead_letter_discarded", id, row);

@@ -29,6 +29,7 @@ import type { Outcome } from "../replies.ts";
 import type { Lane } from "./outbox.ts";
 import { guard } from "./guard.ts";
 import { retryDelayMs } from "./retry.ts";
+import { letterCount, lettersIn } from "./letters.ts";
 
 /** The first effects of a lane, which are sent together. */
 export interface Delivery {
@@ -148,7 +149,7 @@ export class Deliveries {
       }
     }
     // With no room for dead letters nothing is lost: the lane stops.
-    const room = bounds.deadLettersMax - live.deadLetters.of(this.#environment.ports.storage);
+    const room = bounds.deadLettersMax - letterCount(live, this.#environment.ports.storage);
     let dead = 0;
     const fits = ended.findIndex((end) => end.dead && ++dead > room);
     if (fits >= 0) {
@@ -183,8 +184,8 @@ export class Deliveries {
     else writes.outbox.redirect(row, [...left].join(" "));
     if (!dead) return;
     // It can be one already for another endpoint: then it is one of both.
-    const known = lane.kind === "webhook" && this.#environment.ports.storage.deadLetters.find(row);
-    writes.deadLetters.add({ ...row, destination: lane.destination, ...dead, diedAt: now });
+    const known = lane.kind === "webhook" && lettersIn(this.#environment.ports.storage).find(row);
+    lettersIn(this.#environment.ports.storage).add({ ...row, destination: lane.destination, ...dead, diedAt: now });
     if (!known) live.deadLetters.added();
   }
 
@@ -287,7 +288,7 @@ export class Deliveries {
   #setAside(lane: Lane, key: OutboxKey, row: StoredEffect | undefined, now: number): void {
     const live = this.#memory.load(now);
     const { storage } = this.#environment.ports;
-    if (row && live.deadLetters.of(storage) >= bounds.deadLettersMax) {
+    if (row && letterCount(live, storage) >= bounds.deadLettersMax) {
       this.#parkFor(lane, now);
       return;
     }
@@ -297,7 +298,7 @@ export class Deliveries {
     );
     this.#memory.write(now, (writes) => {
       if (row) {
-        writes.deadLetters.addStored(key, { diedAt: now, reason: "damaged", detail: damagedDetail });
+        lettersIn(storage).addStored(key, { diedAt: now, reason: "damaged", detail: damagedDetail });
         live.deadLetters.added();
       }
       writes.outbox.remove(key);

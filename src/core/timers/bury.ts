@@ -2,6 +2,7 @@ import { bounds } from "../../protocol/index.ts";
 import type { DeadLetterRow, TimerRow } from "../../storage/port.ts";
 import type { Environment } from "../environment.ts";
 import type { Memory } from "../memory.ts";
+import { letterCount, lettersIn } from "../effects/letters.ts";
 
 /** The first number of a dead letter that is of a timer: after those of all effects that one event can cause. */
 const firstNumber = bounds.effectsPerEventMax;
@@ -17,10 +18,10 @@ export function bury(environment: Environment, memory: Memory, incarnation: stri
   const { storage } = environment.ports;
   const live = memory.load(now);
   const { eventId } = live.head;
-  const n = Math.max(firstNumber, storage.deadLetters.lastOf(eventId) + 1);
-  if (n > lastNumber || live.deadLetters.of(storage) >= bounds.deadLettersMax) return false;
+  const n = Math.max(firstNumber, lettersIn(storage).lastOf(eventId) + 1);
+  if (n > lastNumber || letterCount(live, storage) >= bounds.deadLettersMax) return false;
   memory.write(now, (writes) => {
-    writes.deadLetters.add(letterOf(timer, { eventId, n, incarnation, now }));
+    lettersIn(storage).add(letterOf(timer, { eventId, n, incarnation, now }));
     live.deadLetters.added();
     live.timers.remove(writes, timer.key);
   });

@@ -1,6 +1,6 @@
 import type { Author, Failure } from "../../protocol/index.ts";
 import type { Imported, Submission } from "../commands.ts";
-import type { EventRow, StorageWrites } from "../../storage/port.ts";
+import type { EventRow, Storage, StorageWrites } from "../../storage/port.ts";
 import type { Review, TypedDraft } from "../decide/review.ts";
 import type { CatchUps } from "../delivery/catch-ups.ts";
 import type { Caused, CausedTotals } from "../effects/totals.ts";
@@ -40,6 +40,7 @@ export interface WindowContext extends Environment {
 
 /** What commits are decided with where events cause something. See `effects/caused.ts` and `timers/fire.ts`. */
 export interface Causing {
+  letterCount(live: Live, storage: Storage): number;
   causedBy(review: Review, typed: TypedDraft): Caused | undefined;
   excessOf(totals: CausedTotals, review: Review): Failure | undefined;
   writeCaused(context: WriteContext, row: EventRow, caused: Caused): void;

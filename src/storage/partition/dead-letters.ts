@@ -28,34 +28,17 @@ export interface DeadLetterRow extends Omit<StoredEffect, "kind">, GivenUp {
   readonly kind: OutboxKind | "timer";
 }
 
-export interface DeadLetterReads {
-  /** How many there are, and the bytes of their bodies. Reads each row. */
-  totals(): { count: number; bytes: number };
-  /** Those after `key` in the order of the log, at most `limit`. */
-  after(key: OutboxKey, limit: number): DeadLetterRow[];
-  find(key: OutboxKey): DeadLetterRow | undefined;
-  /** The last number of those of an event; -1: there are none. */
-  lastOf(eventId: number): number;
-}
-
-export interface DeadLetterWrites {
-  /** Where there is one of the same effect, which was given up for other endpoints, it is of both. */
-  add(row: DeadLetterRow & { readonly body: string }): void;
-  /** Copies an effect from the outbox as the bytes that are stored of it, where these are damaged. Where there is one of the same effect, that stays. */
-  addStored(key: OutboxKey, givenUp: GivenUp): void;
-  remove(key: OutboxKey): void;
-}
-
 const effectColumns = "event_id, n, incarnation, kind, destination, body, correlation_id, hops, created_at, queued_at";
 
 /** The table `dead_letters` of migration 0007. */
-export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
+export class DeadLettersTable {
   readonly #database: Database;
 
   constructor(database: Database) {
     this.#database = database;
   }
 
+  /** How many there are, and the bytes of their bodies. Reads each row. */
   totals(): { count: number; bytes: number } {
     const [row] = this.#database.read(
       "SELECT count(*) AS count, coalesce(sum(length(body)), 0) AS bytes FROM dead_letters",
@@ -63,12 +46,14 @@ export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
     return { count: (row?.["count"] as number | undefined) ?? 0, bytes: (row?.["bytes"] as number | undefined) ?? 0 };
   }
 
+  /** Those after `key` in the order of the log, at most `limit`. */
   after({ eventId, n }: OutboxKey, limit: number): DeadLetterRow[] {
     return this.#database
       .read("SELECT * FROM dead_letters WHERE (event_id, n) > (?, ?) ORDER BY event_id, n LIMIT ?", eventId, n, limit)
       .map(deadLetterOf);
   }
 
+  /** The last number of those of an event; -1: there are none. */
   lastOf(eventId: number): number {
     const [row] = this.#database.read("SELECT max(n) AS last FROM dead_letters WHERE event_id = ?", eventId);
     return (row?.["last"] as number | null | undefined) ?? -1;
@@ -79,6 +64,7 @@ export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
     return row && deadLetterOf(row);
   }
 
+  /** Where there is one of the same effect, which was given up for other endpoints, it is of both. */
   add(row: DeadLetterRow & { readonly body: string }): void {
     this.#database.write(
       `INSERT INTO dead_letters (${effectColumns}, died_at, reason, detail)
@@ -91,6 +77,7 @@ export class DeadLettersTable implements DeadLetterReads, DeadLetterWrites {
     );
   }
 
+  /** Copies an effect from the outbox as the bytes that are stored of it, where these are damaged. Where there is one of the same effect, that stays. */
   addStored({ eventId, n }: OutboxKey, { diedAt, reason, detail }: GivenUp): void {
     this.#database.write(
       `INSERT INTO dead_letters (${effectColumns}, died_at, reason, detail)

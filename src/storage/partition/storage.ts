@@ -5,7 +5,6 @@ import type { Migration } from "../migrations.ts";
 import type { Storage, StorageReads, StorageWrites } from "../port.ts";
 import { BatchesTable } from "./batches.ts";
 import { EventsTable } from "./events.ts";
-import { DeadLettersTable } from "./dead-letters.ts";
 import { JobsTable } from "./jobs.ts";
 import { LogTable } from "./log.ts";
 import { OutboxTable } from "./outbox.ts";
@@ -26,7 +25,6 @@ export class PartitionStorage implements Storage {
   declare readonly jobs: StorageReads["jobs"];
   declare readonly timers: StorageReads["timers"];
   declare readonly outbox: StorageReads["outbox"];
-  declare readonly deadLetters: StorageReads["deadLetters"];
   declare readonly rateBuckets: StorageReads["rateBuckets"];
   declare readonly tenantLimits: StorageReads["tenantLimits"];
   readonly #database: Database;
@@ -44,7 +42,6 @@ export class PartitionStorage implements Storage {
       jobs: new JobsTable(database),
       timers: new TimersTable(database),
       outbox: new OutboxTable(database),
-      deadLetters: new DeadLettersTable(database),
       rateBuckets: new RateBucketsTable(database),
       tenantLimits: new TenantLimitsTable(database),
     };

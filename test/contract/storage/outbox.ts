@@ -1,3 +1,4 @@
+import { DeadLettersTable } from "../../../src/storage/partition/dead-letters.ts";
 import { expect, it } from "vitest";
 import type { DeadLetterRow, OutboxRow } from "../../../src/storage/port.ts";
 import { now, type StorageFixture, withStorage } from "./fixture.ts";
@@ -48,15 +49,16 @@ export function outboxSuite(fixture: StorageFixture): void {
 
   it("[TX-13] keeps dead letters in the order of the log, by pages", () =>
     withStorage(fixture, (storage) => {
-      expect(storage.deadLetters.totals()).toEqual({ count: 0, bytes: 0 });
+      const letters = storage.table(DeadLettersTable);
+      expect(letters.totals()).toEqual({ count: 0, bytes: 0 });
       const rows = [dead(2, 0), dead(2, 1), dead(10, 0)];
-      storage.transaction(now, (writes) => rows.toReversed().forEach((row) => writes.deadLetters.add(row)));
-      expect(storage.deadLetters.totals()).toEqual({ count: 3, bytes: 117 });
-      expect(storage.deadLetters.after({ eventId: 0, n: 0 }, 2)).toEqual(rows.slice(0, 2));
-      expect(storage.deadLetters.after({ eventId: 2, n: 0 }, 9)).toEqual(rows.slice(1));
-      expect(storage.deadLetters.find({ eventId: 2, n: 1 })).toEqual(rows[1]);
-      storage.transaction(now, (writes) => writes.deadLetters.remove({ eventId: 2, n: 1 }));
-      expect(storage.deadLetters.find({ eventId: 2, n: 1 })).toBeUndefined();
+      storage.transaction(now, () => rows.toReversed().forEach((row) => letters.add(row)));
+      expect(letters.totals()).toEqual({ count: 3, bytes: 117 });
+      expect(letters.after({ eventId: 0, n: 0 }, 2)).toEqual(rows.slice(0, 2));
+      expect(letters.after({ eventId: 2, n: 0 }, 9)).toEqual(rows.slice(1));
+      expect(letters.find({ eventId: 2, n: 1 })).toEqual(rows[1]);
+      storage.transaction(now, () => letters.remove({ eventId: 2, n: 1 }));
+      expect(letters.find({ eventId: 2, n: 1 })).toBeUndefined();
     }));
 
   it.each([
@@ -67,14 +69,15 @@ export function outboxSuite(fixture: StorageFixture): void {
     { title: "of no kind", row: { kind: "sbmit" as never } },
   ])("[BD-7] [TX-13] an effect that is damaged has no body, and becomes a dead letter as it is: $title", ({ row }) =>
     withStorage(fixture, (storage) => {
+      const letters = storage.table(DeadLettersTable);
       const damaged = { ...effect(3, 1, row), body: undefined };
       const givenUp = { diedAt: now + 3, reason: "damaged", detail: '{"detail":"x"}' } as const;
       storage.transaction(now, (writes) => {
         writes.outbox.add(effect(3, 1, row));
-        writes.deadLetters.addStored({ eventId: 3, n: 1 }, givenUp);
+        letters.addStored({ eventId: 3, n: 1 }, givenUp);
       });
       expect(storage.outbox.find({ eventId: 3, n: 1 })).toEqual(damaged);
-      expect(storage.deadLetters.find({ eventId: 3, n: 1 })).toEqual({ ...damaged, ...givenUp });
+      expect(letters.find({ eventId: 3, n: 1 })).toEqual({ ...damaged, ...givenUp });
     }),
   );
 }
