@@ -26,6 +26,8 @@ export {
   type StoredEffect,
   type WaitingEffect,
 } from "./partition/outbox.ts";
+export { AuditTable } from "./partition/audit.ts";
+export { DeadLettersTable } from "./partition/dead-letters.ts";
 export type { RejectionFilter, RejectionRow, RejectionTotals } from "./partition/rejections.ts";
 export type { Recurrence, TimerRow } from "./partition/timers.ts";
 export type { SnapshotEncoding, SnapshotRow } from "./partition/snapshots.ts";

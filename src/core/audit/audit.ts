@@ -1,6 +1,5 @@
 import { type AuditHead, type Failure, leafText, segmentEvents } from "../../protocol/index.ts";
-import { AuditTable } from "../../storage/partition/audit.ts";
-import { type EventRow, type Storage, submitterOf } from "../../storage/port.ts";
+import { AuditTable, type EventRow, type Storage, submitterOf } from "../../storage/port.ts";
 import { costOfBytes } from "../cost.ts";
 import type { Environment } from "../environment.ts";
 import { hexOf } from "../hex.ts";

@@ -1,7 +1,12 @@
 import type { SubmitEffect } from "../../model/effects.ts";
 import { type Failure, utf8Length } from "../../protocol/index.ts";
-import type { DeadLettersTable } from "../../storage/partition/dead-letters.ts";
-import { type DeadLetterRow, effectIdOf, type OutboxKey, type OutboxRow } from "../../storage/port.ts";
+import {
+  type DeadLetterRow,
+  type DeadLettersTable,
+  effectIdOf,
+  type OutboxKey,
+  type OutboxRow,
+} from "../../storage/port.ts";
 import type { Environment } from "../environment.ts";
 import { rejectionRetentionMs } from "../jobs/sweep-records.ts";
 import type { Memory } from "../memory.ts";

@@ -1,5 +1,4 @@
-import { DeadLettersTable } from "../../storage/partition/dead-letters.ts";
-import type { Storage } from "../../storage/port.ts";
+import { DeadLettersTable, type Storage } from "../../storage/port.ts";
 import type { Live } from "../live.ts";
 
 /** The dead letters of a partition. They are written in transactions of its storage. */

@@ -1,6 +1,5 @@
-import { AuditTable } from "../../storage/partition/audit.ts";
 import { type AuditHead, isJsonObject, segmentEvents } from "../../protocol/index.ts";
-import type { EventRow } from "../../storage/port.ts";
+import { AuditTable, type EventRow } from "../../storage/port.ts";
 import { hashOfLeaf, leafCost } from "../audit/audit.ts";
 import { hashBytes, nodesEndingWith, rootOf } from "../audit/merkle.ts";
 import type { Environment } from "../environment.ts";

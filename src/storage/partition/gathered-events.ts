@@ -1,6 +1,17 @@
 import type { Database } from "../database.ts";
 import { isExactText } from "../driver.ts";
-import type { EventRow } from "./events.ts";
+
+/** What of an event is gathered. */
+interface Gathered {
+  readonly eventId: number;
+  readonly principal: string;
+  readonly draftId: string;
+  readonly clientId: string;
+  readonly type: string;
+  readonly timestamp: number;
+  readonly payload: string;
+  readonly incarnation: string | undefined;
+}
 
 /** Of one statement: with what JSON text adds to ids and payloads, the platform binds no longer text than of so many. */
 const rowsMax = 256;
@@ -24,7 +35,7 @@ export class GatheredEvents {
   readonly #database: Database;
   /** Ids of drafts that no event has, and none that is gathered: all events of this database are appended through here. */
   #unused = new Set<string>();
-  #first: EventRow | undefined;
+  #first: Gathered | undefined;
   /** Principal, id of the draft, id of the client, type and payload of each, beginning with `#first`, without a gap. */
   #rows: string[][] = [];
 
@@ -43,7 +54,7 @@ export class GatheredEvents {
    * Takes an event that is appended, if its key is known to be free and it `isPlain`: has only columns that almost every event
    * has. False: it must be written by a statement of its own, after those that are gathered.
    */
-  take(event: EventRow, isPlain: boolean): boolean {
+  take(event: Gathered, isPlain: boolean): boolean {
     const { principal, draftId, clientId, type, payload, timestamp, incarnation } = event;
     const isUnused = this.#unused.delete(draftId);
     if (!isUnused || !isPlain || payload.length > payloadUnitsMax) return false;
