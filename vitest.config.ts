@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { kCurrentWorker } from "miniflare";
 import { defineConfig } from "vitest/config";
@@ -16,8 +17,9 @@ const sqlAsText = {
 export default defineConfig({
   test: {
     reporters: ["default", "./test/totals-reporter.ts"],
-    // Without this one core of two would be left idle; with more, tests of real processes become uncertain on a slow machine.
-    maxWorkers: "100%",
+    // Half as many again as cores: tests of real processes wait for a third of their time. More would make them uncertain on a
+    // slow machine.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     sequence: { sequencer: LongestFirst },
     projects: [
       {
