@@ -1,6 +1,9 @@
-/** The number of UTF-8 bytes of a well-formed string. */
+const beyondAscii = /[^\0-\x7f]/;
+
+/** The number of UTF-8 bytes of a well-formed string. Most have only ASCII, which a regular expression finds in a fraction of the time. */
 export function utf8Length(text: string): number {
   let bytes = text.length;
+  if (!beyondAscii.test(text)) return bytes;
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
     if (char < 0x80) continue;
