@@ -178,6 +178,55 @@ export function gatheredSuite(fixture: StorageFixture): void {
       expect(storage.events.after(0, 9, anyBytes).map(({ draftId }) => draftId)).toEqual(["d-1", "d-2", "d-4"]);
     }));
 
+  it("[TX-1] [ID-4] what cannot be written together fails its transaction, whoever has seen that before", () =>
+    fixture.withDriver((driver) => {
+      const counted = counting(driver);
+      let fails = false;
+      const wrote: SqlDriver["wrote"] = (sql, ...values) => {
+        if (fails && sql.includes("json_each")) throw new Error("fault");
+        return driver.wrote(sql, ...values);
+      };
+      const storage = new PartitionStorage({ ...counted, wrote }, fixture.migrations, fixture.bytes);
+      storage.transaction(now, (writes) => void writes.events.append(event(1)));
+      const rows = range(2, 9).map((at) => event(at));
+      const [first, second, third] = rows as [EventRow, EventRow, EventRow];
+      const others = [
+        (_: StorageWrites) => storage.events.head(),
+        (writes: StorageWrites) => writes.events.append(second),
+        (writes: StorageWrites) => writes.events.append({ ...second, version: 2 }),
+        (_: StorageWrites) => storage.transaction(now, (inner) => inner.events.append(second)),
+      ];
+      for (const other of others) {
+        fails = true;
+        expect(() =>
+          storage.transaction(now, (writes) => {
+            announce(writes, rows);
+            writes.events.append(first);
+            expect(() => storage.events.head()).toThrow("fault");
+            expect(() => other(writes)).toThrow("fault");
+          }),
+        ).toThrow("fault");
+        fails = false;
+        expect(storage.events.head().eventId).toBe(1);
+      }
+      // A nested one fails alone.
+      storage.transaction(now, (writes) => {
+        announce(writes, rows);
+        writes.events.append(first);
+        storage.events.head();
+        const inner = () =>
+          storage.transaction(now, ({ events }) => {
+            events.append(second);
+            fails = true;
+            expect(() => storage.events.head()).toThrow("fault");
+          });
+        expect(inner).toThrow("fault");
+        fails = false;
+        writes.events.append({ ...third, eventId: 3 });
+      });
+      expect(storage.events.after(1, 9, anyBytes).map(({ draftId }) => draftId)).toEqual(["d-2", "d-4"]);
+    }));
+
   it("[TX-4] [AU-10] refuses what it refuses of an event that is not announced", () =>
     withStorage(fixture, (storage) => {
       const rows = range(1, 9).map((at) => event(at, { draftId: at === 2 ? "a\0b" : at === 3 ? "\ud800" : `d-${at}` }));
