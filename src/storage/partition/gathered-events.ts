@@ -1,5 +1,9 @@
 import type { Database } from "../database.ts";
 import { isExactText } from "../driver.ts";
+import { nameOf } from "./recorded-keys.ts";
+
+/** Whom the key of a draft belongs to, and the draft's id. */
+export type DraftKey = readonly [principal: string, draftId: string];
 
 /** What of an event is gathered. */
 interface Gathered {
@@ -18,9 +22,9 @@ const rowsMax = 256;
 /** In UTF-16 units. A larger payload has a statement of its own: its bytes cost more than that. */
 const payloadUnitsMax = 2 * 1024;
 
-/** It finds a draft of another principal with the same id, too: that only has a statement of its own. */
-const selectUsed =
-  "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM events WHERE events.draft_id = json_each.value)";
+/** By both parts of a key: the index of an old table begins with the principal, and by the draft alone each look-up would read all of it. */
+const selectUsed = `SELECT key FROM json_each(?) WHERE EXISTS
+(SELECT 1 FROM events WHERE principal = value ->> 0 AND draft_id = value ->> 1)`;
 
 const insertGathered = `INSERT INTO events
 (event_id, principal, draft_id, client_id, type, timestamp, payload, incarnation)
@@ -33,7 +37,7 @@ SELECT ?2 + key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?3, CAST(va
  */
 export class GatheredEvents {
   readonly #database: Database;
-  /** Ids of drafts that no event has, and none that is gathered: all events of this database are appended through here. */
+  /** Names of keys that no event has, and none that is gathered: all events of this database are appended through here. */
   #unused = new Set<string>();
   #first: Gathered | undefined;
   /** Principal, id of the draft, id of the client, type and payload of each, beginning with `#first`, without a gap. */
@@ -44,10 +48,11 @@ export class GatheredEvents {
   }
 
   /** These drafts are about to be decided, in one transaction. */
-  announce(draftIds: readonly string[]): void {
-    this.#unused = new Set(draftIds);
-    const used = this.#database.read(selectUsed, JSON.stringify(draftIds));
-    for (const { value } of used) this.#unused.delete(value as string);
+  announce(keys: readonly DraftKey[]): void {
+    const used = this.#database.read(selectUsed, JSON.stringify(keys));
+    const names = keys.map(([principal, draftId]) => nameOf(principal, draftId));
+    this.#unused = new Set(names);
+    for (const { key } of used) this.#unused.delete(names[key as number]!);
   }
 
   /**
@@ -56,7 +61,7 @@ export class GatheredEvents {
    */
   take(event: Gathered, isPlain: boolean): boolean {
     const { principal, draftId, clientId, type, payload, timestamp, incarnation } = event;
-    const isUnused = this.#unused.delete(draftId);
+    const isUnused = this.#unused.size > 0 && this.#unused.delete(nameOf(principal, draftId));
     if (!isUnused || !isPlain || payload.length > payloadUnitsMax) return false;
     const texts = [principal, draftId, clientId, type, payload];
     // Inside of JSON text, nobody else looks.

@@ -63,6 +63,7 @@ export class RecordedKeys {
   }
 }
 
-function nameOf(principal: string, key: string): string {
+/** One text for both parts of a key: the id of a draft has no space. */
+export function nameOf(principal: string, key: string): string {
   return `${key} ${principal}`;
 }
