@@ -33,7 +33,9 @@ describe("announced drafts", () => {
       const plan = database.prepare(`EXPLAIN QUERY PLAN ${lookUpOf()}`).all("[]");
       const ofEvents = plan.map(({ detail }) => String(detail)).filter((detail) => detail.includes("events"));
       expect(ofEvents).toHaveLength(1);
-      expect(ofEvents[0]).toMatch(/^SEARCH events .*\(.*principal=\? .*draft_id=\?|^SEARCH events .*\(draft_id=\? AND principal=\?/);
+      expect(ofEvents[0]).toMatch(
+        /^SEARCH events .*\(.*principal=\? .*draft_id=\?|^SEARCH events .*\(draft_id=\? AND principal=\?/,
+      );
       database.close();
     },
   );

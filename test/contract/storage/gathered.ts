@@ -191,10 +191,10 @@ export function gatheredSuite(fixture: StorageFixture): void {
       const rows = range(2, 9).map((at) => event(at));
       const [first, second, third] = rows as [EventRow, EventRow, EventRow];
       const others = [
-        (_: StorageWrites) => storage.events.head(),
+        () => storage.events.head(),
         (writes: StorageWrites) => writes.events.append(second),
         (writes: StorageWrites) => writes.events.append({ ...second, version: 2 }),
-        (_: StorageWrites) => storage.transaction(now, (inner) => inner.events.append(second)),
+        () => storage.transaction(now, (inner) => inner.events.append(second)),
       ];
       for (const other of others) {
         fails = true;
