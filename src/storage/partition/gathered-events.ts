@@ -22,9 +22,14 @@ const rowsMax = 256;
 /** In UTF-16 units. A larger payload has a statement of its own: its bytes cost more than that. */
 const payloadUnitsMax = 2 * 1024;
 
-/** By both parts of a key: the index of an old table begins with the principal, and by the draft alone each look-up would read all of it. */
-const selectUsed = `SELECT key FROM json_each(?) WHERE EXISTS
+/** It finds a draft of another principal with the same id, too: that only has a statement of its own. */
+const selectUsedDrafts =
+  "SELECT key FROM json_each(?) WHERE EXISTS (SELECT 1 FROM events WHERE events.draft_id = json_each.value)";
+/** Where the index begins with the principal (see `EventsTable`), the other would read all of it for each draft. This one takes longer. */
+const selectUsedKeys = `SELECT key FROM json_each(?) WHERE EXISTS
 (SELECT 1 FROM events WHERE principal = value ->> 0 AND draft_id = value ->> 1)`;
+/** The index of migration 0012, which begins with the draft. */
+const selectIndex = "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = 'events_keys'";
 
 const insertGathered = `INSERT INTO events
 (event_id, principal, draft_id, client_id, type, timestamp, payload, incarnation)
@@ -37,6 +42,8 @@ SELECT ?2 + key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?3, CAST(va
  */
 export class GatheredEvents {
   readonly #database: Database;
+  /** Whether the index of the keys begins with the draft; undefined: not looked at yet. */
+  #byDraft: boolean | undefined;
   /** Names of keys that no event has, and none that is gathered: all events of this database are appended through here. */
   #unused = new Set<string>();
   #first: Gathered | undefined;
@@ -49,10 +56,21 @@ export class GatheredEvents {
 
   /** These drafts are about to be decided, in one transaction. */
   announce(keys: readonly DraftKey[]): void {
-    const used = this.#database.read(selectUsed, JSON.stringify(keys));
+    const draftIds = keys.map(([, draftId]) => draftId);
+    const used = this.#isByDraft()
+      ? this.#database.read(selectUsedDrafts, JSON.stringify(draftIds))
+      : this.#database.read(selectUsedKeys, JSON.stringify(keys));
     const names = keys.map(([principal, draftId]) => nameOf(principal, draftId));
     this.#unused = new Set(names);
     for (const { key } of used) this.#unused.delete(names[key as number]!);
+  }
+
+  #isByDraft(): boolean {
+    if (this.#byDraft !== undefined) return this.#byDraft;
+    const isByDraft = this.#database.read(selectIndex).length > 0;
+    // Without a table it is not known which one there will be.
+    if (this.#database.exists) this.#byDraft = isByDraft;
+    return isByDraft;
   }
 
   /**
