@@ -79,6 +79,11 @@ export class Database {
   /** Runs one SELECT over our tables. Empty while they do not exist. */
   read(sql: string, ...values: SqlValue[]): SqlRow[] {
     this.settle(true);
+    return this.readBeside(sql, ...values);
+  }
+
+  /** The same over tables that nothing is held back for: that stays held back. */
+  readBeside(sql: string, ...values: SqlValue[]): SqlRow[] {
     if (!this.#migrated) return [];
     try {
       return this.#driver.query(sql, ...values);

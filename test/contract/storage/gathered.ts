@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { SqlDriver } from "../../../src/storage/driver.ts";
 import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
 import type { EventRow, StorageWrites } from "../../../src/storage/port.ts";
-import { anyBytes, event as eventAt, now, type StorageFixture, withStorage } from "./fixture.ts";
+import { anyBytes, event as eventAt, now, rejection, type StorageFixture, withStorage } from "./fixture.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
@@ -65,6 +65,24 @@ export function gatheredSuite(fixture: StorageFixture): void {
         }),
         { numRuns: 50 },
       );
+    }));
+
+  it("[TX-1] [ID-1] are written together where there are more records than are known by heart, too", () =>
+    fixture.withDriver((driver) => {
+      const counted = counting(driver);
+      const storage = new PartitionStorage(counted, fixture.migrations, fixture.bytes);
+      storage.transaction(now, (writes) => {
+        for (const at of range(1, 1_001)) writes.rejections.record(rejection(`r-${at}`));
+      });
+      const rows = range(1, 20).map((at) => event(at));
+      counted.statements = 0;
+      storage.transaction(now, (writes) => {
+        announce(writes, rows);
+        for (const row of rows) expect(writes.events.append(row)).toBe(true);
+        expect(writes.events.append(event(21, { draftId: "r-7" }))).toBe(false);
+      });
+      expect(counted.statements).toBe(1);
+      expect(storage.events.after(0, 99, anyBytes)).toEqual(rows);
     }));
 
   it("[TX-1] what does not fit into one statement is written by several", () =>
