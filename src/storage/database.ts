@@ -13,6 +13,8 @@ export class Database {
   readonly #driver: SqlDriver;
   readonly #migrations: readonly Migration[];
   #migrated: boolean;
+  /** Of transactions that are running. */
+  #depth = 0;
   /** When the running transaction began. */
   #now = 0;
   /** Writes what a table holds back in the running transaction, or drops it, because that is rolled back. */
@@ -41,6 +43,7 @@ export class Database {
   /** Runs `body` in one transaction. If it throws, all of it is rolled back. */
   transaction<T>(now: number, body: () => Synchronous<T>): T {
     this.settle(true);
+    this.#depth++;
     try {
       this.#now = now;
       return this.#driver.transaction(() => {
@@ -53,19 +56,34 @@ export class Database {
       // The schema is rolled back with the rest of a first transaction.
       this.#migrated = isMigrated(this.#driver);
       throw error;
+    } finally {
+      this.#depth--;
     }
   }
 
-  /** Writes what is held back, or drops it: before the next read, and at the end of the transaction. Other tables may be written before. */
+  /**
+   * Writes what is held back, or drops it: before the next read, and at the end of the transaction. Other tables may be written
+   * before. What cannot be written is thrown again at each of these: whoever reads may take it for a fault of its own, and go on.
+   */
   settle(commits: boolean): void {
     const write = this.heldBack;
     this.heldBack = undefined;
-    write?.(commits);
+    try {
+      write?.(commits);
+    } catch (error) {
+      if (this.#depth > 0) this.heldBack = (again) => rethrowIf(again, error);
+      throw error;
+    }
   }
 
   /** Runs one SELECT over our tables. Empty while they do not exist. */
   read(sql: string, ...values: SqlValue[]): SqlRow[] {
     this.settle(true);
+    return this.readBeside(sql, ...values);
+  }
+
+  /** The same over tables that nothing is held back for: that stays held back. */
+  readBeside(sql: string, ...values: SqlValue[]): SqlRow[] {
     if (!this.#migrated) return [];
     try {
       return this.#driver.query(sql, ...values);
@@ -100,4 +118,8 @@ export class Database {
     migrate(this.#driver, this.#migrations, this.#now);
     this.#migrated = true;
   }
+}
+
+function rethrowIf(isDue: boolean, error: unknown): void {
+  if (isDue) throw error;
 }

@@ -399,6 +399,30 @@ describe("damage elsewhere", () => {
     expect(after).toEqual({ ...(before as object), d2: 1, d3: 1, d4: 1 });
   });
 
+  it("[BD-7] [TX-6] events of a window that cannot be written by one statement are not lost by who reads then", () => {
+    const driver = new ChangedDriver();
+    const room = new TestPartition({ driver });
+    const client = room.client("a");
+    client.submit("d1", "set", { target: "d1", value: 1 });
+    const messages = (type: string, payloads: object[]) =>
+      payloads.map((payload, at) => ({ id: `x-${type}-${at}`, type, timestamp: room.now, payload }));
+    const drafts = range(2, 6).map((at) => ({
+      draftId: `d${at}`,
+      event: { type: "set", payload: { target: `d${at}`, value: 1 } },
+    }));
+    driver.failWrite = (sql) => {
+      if (!sql.includes("INTO events")) return;
+      driver.failWrite = undefined;
+      throw new Error("database disk image is malformed");
+    };
+    client.raw(JSON.stringify([...messages("submit_event", drafts), ...messages("sync", [{ sinceEventId: 0 }])]));
+    expect(driver.failWrite).toBeUndefined();
+    const after = room.state();
+    room.restart();
+    expect(room.state()).toEqual(after);
+    expect(after).toEqual({ d1: 1, d2: 1, d3: 1, d4: 1, d5: 1, d6: 1 });
+  });
+
   it("[BD-7] a file that SQLite finds damaged is answered as damage", async () => {
     const driver = new ChangedDriver();
     const before = new TestShell({ driver });

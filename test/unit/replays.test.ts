@@ -289,7 +289,7 @@ function failing(storage: Ports["storage"]): Ports["storage"] {
   const transaction: Ports["storage"]["transaction"] = (now, body) =>
     storage.transaction(now, (writes) => {
       const events: StorageWrites["events"] = {
-        announce: (draftIds) => writes.events.announce(draftIds),
+        announce: (keys) => writes.events.announce(keys),
         append(row) {
           if (row.draftId.startsWith("bad")) throw new Error("disk");
           return writes.events.append(row);

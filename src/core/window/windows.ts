@@ -1,4 +1,4 @@
-import type { TracedFailure } from "../../protocol/index.ts";
+import { bounds, type TracedFailure } from "../../protocol/index.ts";
 import type { FanOut } from "../delivery/fan-out.ts";
 import type { Presence } from "../delivery/presence.ts";
 import { costOfBytes } from "../cost.ts";
@@ -12,7 +12,7 @@ import type { Limiter } from "../rates/limiter.ts";
 import { type Causing, type DecideImported, traced, type WindowContext, type WriteContext } from "./context.ts";
 import { handle, handleRead, refuse } from "./handle.ts";
 import { type Processed, Window } from "./window.ts";
-import { costOf, declined, onlyReads, singleDraftsOf, traceIdOf, type Work } from "./work.ts";
+import { costOf, declined, onlyReads, singleKeysOf, traceIdOf, type Work } from "./work.ts";
 
 /** Of fewer pieces of work, what they append is as cheap one by one. */
 const announcedMin = 4;
@@ -107,7 +107,9 @@ export class Windows {
         const warn = this.#tools.warnings.begin(live, this.#tools.limiter.limits);
         memory.write(now, (writes) => {
           const writing: WriteContext = { ...context, writes };
-          if (batch.length >= announcedMin) writes.events.announce(singleDraftsOf(batch));
+          if (batch.length >= announcedMin) {
+            writes.events.announce(singleKeysOf(batch, bounds.windowWorkMax));
+          }
           while (done < batch.length && (done === 0 || window.work < workMax)) handleCounted(writing, batch[done++]!);
         });
         warn();

@@ -3,8 +3,10 @@ import type { Database } from "../database.ts";
 import type { SqlRow, SqlValue } from "../driver.ts";
 import { textOf } from "../text.ts";
 import { type Annotated, annotatedOf, annotatedText } from "./annotations.ts";
-import { GatheredEvents } from "./gathered-events.ts";
+import { type DraftKey, GatheredEvents } from "./gathered-events.ts";
 import type { RecordedKeys } from "./recorded-keys.ts";
+
+export type { DraftKey } from "./gathered-events.ts";
 
 /** An event as it is stored. */
 export interface EventRow extends Annotated {
@@ -91,8 +93,8 @@ export interface EventReads {
 }
 
 export interface EventWrites {
-  /** Drafts with these ids are about to be decided, in this transaction: what is appended of them can be written together. */
-  announce(draftIds: readonly string[]): void;
+  /** Drafts with these keys are about to be decided, in this transaction: what is appended of them can be written together. */
+  announce(keys: readonly DraftKey[]): void;
   /** Appends an event. Returns false, and writes nothing, if its key was used before. */
   append(event: EventRow): boolean;
 }
@@ -263,8 +265,8 @@ export class EventsTable implements EventReads, EventWrites {
     return (row?.["bytes"] as number | undefined) ?? 0;
   }
 
-  announce(draftIds: readonly string[]): void {
-    this.#gathered.announce(draftIds);
+  announce(keys: readonly DraftKey[]): void {
+    this.#gathered.announce(keys);
   }
 
   append(event: EventRow): boolean {

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { SqlDriver } from "../../../src/storage/driver.ts";
 import { PartitionStorage } from "../../../src/storage/partition/storage.ts";
 import type { EventRow, StorageWrites } from "../../../src/storage/port.ts";
-import { anyBytes, event as eventAt, now, type StorageFixture, withStorage } from "./fixture.ts";
+import { anyBytes, event as eventAt, now, rejection, type StorageFixture, withStorage } from "./fixture.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
@@ -31,7 +31,7 @@ function counting(driver: SqlDriver): SqlDriver & { statements: number } {
 /** The contract of events whose drafts were announced. */
 export function gatheredSuite(fixture: StorageFixture): void {
   const announce = (writes: StorageWrites, rows: readonly EventRow[]) =>
-    writes.events.announce(rows.map(({ draftId }) => draftId));
+    writes.events.announce(rows.map(({ principal, draftId }) => [principal, draftId]));
 
   it("[TX-1] [WP-10] events whose drafts are announced are written by one statement, and are the same rows", () =>
     fixture.withDriver((driver) => {
@@ -65,6 +65,24 @@ export function gatheredSuite(fixture: StorageFixture): void {
         }),
         { numRuns: 50 },
       );
+    }));
+
+  it("[TX-1] [ID-1] are written together where there are more records than are known by heart, too", () =>
+    fixture.withDriver((driver) => {
+      const counted = counting(driver);
+      const storage = new PartitionStorage(counted, fixture.migrations, fixture.bytes);
+      storage.transaction(now, (writes) => {
+        for (const at of range(1, 1_001)) writes.rejections.record(rejection(`r-${at}`));
+      });
+      const rows = range(1, 20).map((at) => event(at));
+      counted.statements = 0;
+      storage.transaction(now, (writes) => {
+        announce(writes, rows);
+        for (const row of rows) expect(writes.events.append(row)).toBe(true);
+        expect(writes.events.append(event(21, { draftId: "r-7" }))).toBe(false);
+      });
+      expect(counted.statements).toBe(1);
+      expect(storage.events.after(0, 99, anyBytes)).toEqual(rows);
     }));
 
   it("[TX-1] what does not fit into one statement is written by several", () =>
@@ -176,6 +194,55 @@ export function gatheredSuite(fixture: StorageFixture): void {
         writes.events.append(event(3, { draftId: "d-4" }));
       });
       expect(storage.events.after(0, 9, anyBytes).map(({ draftId }) => draftId)).toEqual(["d-1", "d-2", "d-4"]);
+    }));
+
+  it("[TX-1] [ID-4] what cannot be written together fails its transaction, whoever has seen that before", () =>
+    fixture.withDriver((driver) => {
+      const counted = counting(driver);
+      let fails = false;
+      const wrote: SqlDriver["wrote"] = (sql, ...values) => {
+        if (fails && sql.includes("json_each")) throw new Error("fault");
+        return driver.wrote(sql, ...values);
+      };
+      const storage = new PartitionStorage({ ...counted, wrote }, fixture.migrations, fixture.bytes);
+      storage.transaction(now, (writes) => void writes.events.append(event(1)));
+      const rows = range(2, 9).map((at) => event(at));
+      const [first, second, third] = rows as [EventRow, EventRow, EventRow];
+      const others = [
+        () => storage.events.head(),
+        (writes: StorageWrites) => writes.events.append(second),
+        (writes: StorageWrites) => writes.events.append({ ...second, version: 2 }),
+        () => storage.transaction(now, (inner) => inner.events.append(second)),
+      ];
+      for (const other of others) {
+        fails = true;
+        expect(() =>
+          storage.transaction(now, (writes) => {
+            announce(writes, rows);
+            writes.events.append(first);
+            expect(() => storage.events.head()).toThrow("fault");
+            expect(() => other(writes)).toThrow("fault");
+          }),
+        ).toThrow("fault");
+        fails = false;
+        expect(storage.events.head().eventId).toBe(1);
+      }
+      // A nested one fails alone.
+      storage.transaction(now, (writes) => {
+        announce(writes, rows);
+        writes.events.append(first);
+        storage.events.head();
+        const inner = () =>
+          storage.transaction(now, ({ events }) => {
+            events.append(second);
+            fails = true;
+            expect(() => storage.events.head()).toThrow("fault");
+          });
+        expect(inner).toThrow("fault");
+        fails = false;
+        writes.events.append({ ...third, eventId: 3 });
+      });
+      expect(storage.events.after(1, 9, anyBytes).map(({ draftId }) => draftId)).toEqual(["d-2", "d-4"]);
     }));
 
   it("[TX-4] [AU-10] refuses what it refuses of an event that is not announced", () =>
