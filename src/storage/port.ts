@@ -15,14 +15,7 @@ export { Damage } from "./damage.ts";
 export type { Synchronous } from "./database.ts";
 export type { BatchRow } from "./partition/batches.ts";
 export { annotatedBytes } from "./partition/annotations.ts";
-export {
-  correlationIdOf,
-  type DraftKey,
-  type EventOrigin,
-  type EventRow,
-  type FoldedRow,
-  submitterOf,
-} from "./partition/events.ts";
+export { correlationIdOf, type EventOrigin, type EventRow, type FoldedRow, submitterOf } from "./partition/events.ts";
 export type { DeadLetterRow } from "./partition/dead-letters.ts";
 export type { JobKind, JobRow } from "./partition/jobs.ts";
 export {

@@ -24,7 +24,7 @@ export class BilledDriver implements SqlDriver {
 
   query(sql: string, ...values: SqlValue[]): SqlRow[] {
     const rows = this.#driver.query(sql, ...values);
-    this.rowsRead += Math.max(rows.length, 1);
+    this.rowsRead += Math.max(rows.length, 1, itemsOf(sql, values));
     return rows;
   }
 
@@ -33,6 +33,8 @@ export class BilledDriver implements SqlDriver {
   }
 
   wrote(sql: string, ...values: SqlValue[]): boolean {
+    // Measured on workerd: each item of what is inserted counts twice.
+    this.rowsRead += 2 * itemsOf(sql, values);
     return this.#counted(sql, () => this.#driver.wrote(sql, ...values));
   }
 
@@ -82,4 +84,9 @@ export class BilledDriver implements SqlDriver {
     }
     return entries;
   }
+}
+
+/** How many items a statement reads of an array that is bound to it. */
+function itemsOf(sql: string, [array]: SqlValue[]): number {
+  return sql.includes("json_each") ? (JSON.parse(array as string) as unknown[]).length : 0;
 }

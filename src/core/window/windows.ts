@@ -12,9 +12,9 @@ import type { Limiter } from "../rates/limiter.ts";
 import { type Causing, type DecideImported, traced, type WindowContext, type WriteContext } from "./context.ts";
 import { handle, handleRead, refuse } from "./handle.ts";
 import { type Processed, Window } from "./window.ts";
-import { costOf, declined, onlyReads, singleKeysOf, traceIdOf, type Work } from "./work.ts";
+import { costOf, declined, onlyReads, singleDraftsOf, traceIdOf, type Work } from "./work.ts";
 
-/** Of fewer pieces of work, what they append is as cheap one by one. */
+/** Of fewer drafts, what they append is as cheap one by one. */
 const announcedMin = 4;
 
 /** After this many failures in a row of work done by itself, the rest of a failed window is refused untried. */
@@ -107,9 +107,8 @@ export class Windows {
         const warn = this.#tools.warnings.begin(live, this.#tools.limiter.limits);
         memory.write(now, (writes) => {
           const writing: WriteContext = { ...context, writes };
-          if (batch.length >= announcedMin) {
-            writes.events.announce(singleKeysOf(batch, bounds.windowWorkMax));
-          }
+          const draftIds = singleDraftsOf(batch, bounds.windowWorkMax);
+          if (draftIds.length >= announcedMin) writes.events.announce(draftIds);
           while (done < batch.length && (done === 0 || window.work < workMax)) handleCounted(writing, batch[done++]!);
         });
         warn();

@@ -1,5 +1,4 @@
 import type { Failure, Author } from "../../protocol/index.ts";
-import type { DraftKey } from "../../storage/port.ts";
 import type { DueTimer } from "../timers/timers.ts";
 import type { Command, ReadCommand, Submission } from "../commands.ts";
 import { draftCost, pieceCost } from "../cost.ts";
@@ -57,20 +56,15 @@ export function traceIdOf(work: Work): string | undefined {
   return "subscription" in work ? work.subscription.traceId : work.traceId;
 }
 
-/** The keys of the first `max` drafts that are decided by themselves, and not as members of an atomic batch. */
-export function singleKeysOf(batch: readonly Work[], max: number): DraftKey[] {
-  const keys: DraftKey[] = [];
+/** The ids of the first `max` drafts that are decided by themselves, and not as members of an atomic batch. */
+export function singleDraftsOf(batch: readonly Work[], max: number): string[] {
+  const draftIds: string[] = [];
   for (const work of batch) {
     const submission = anySubmissionOf(work);
-    // Before `connect` nobody knows whose they are.
-    const author = "session" in work ? work.session.state.author : "answer" in work ? work.author : undefined;
-    if (!submission || !author || submission.mode === "atomic") continue;
-    for (const { scope, imported, draftId } of submission.drafts) {
-      if (keys.length === max) return keys;
-      keys.push([scope ?? imported?.author ?? author.principal, draftId]);
-    }
+    if (!submission || submission.mode === "atomic") continue;
+    for (const { draftId } of submission.drafts) if (draftIds.length < max) draftIds.push(draftId);
   }
-  return keys;
+  return draftIds;
 }
 
 /** Whether work only reads; a window of such work opens no transaction, and so creates no storage. */

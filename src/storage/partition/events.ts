@@ -3,10 +3,8 @@ import type { Database } from "../database.ts";
 import type { SqlRow, SqlValue } from "../driver.ts";
 import { textOf } from "../text.ts";
 import { type Annotated, annotatedOf, annotatedText } from "./annotations.ts";
-import { type DraftKey, GatheredEvents } from "./gathered-events.ts";
+import { GatheredEvents } from "./gathered-events.ts";
 import type { RecordedKeys } from "./recorded-keys.ts";
-
-export type { DraftKey } from "./gathered-events.ts";
 
 /** An event as it is stored. */
 export interface EventRow extends Annotated {
@@ -93,8 +91,8 @@ export interface EventReads {
 }
 
 export interface EventWrites {
-  /** Drafts with these keys are about to be decided, in this transaction: what is appended of them can be written together. */
-  announce(keys: readonly DraftKey[]): void;
+  /** Drafts with these ids are about to be decided, in this transaction: what is appended of them can be written together. */
+  announce(draftIds: readonly string[]): void;
   /** Appends an event. Returns false, and writes nothing, if its key was used before. */
   append(event: EventRow): boolean;
 }
@@ -265,8 +263,8 @@ export class EventsTable implements EventReads, EventWrites {
     return (row?.["bytes"] as number | undefined) ?? 0;
   }
 
-  announce(keys: readonly DraftKey[]): void {
-    this.#gathered.announce(keys);
+  announce(draftIds: readonly string[]): void {
+    this.#gathered.announce(draftIds);
   }
 
   append(event: EventRow): boolean {

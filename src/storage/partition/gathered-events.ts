@@ -1,9 +1,5 @@
 import type { Database } from "../database.ts";
 import { isExactText } from "../driver.ts";
-import { nameOf } from "./recorded-keys.ts";
-
-/** Whom the key of a draft belongs to, and the draft's id. */
-export type DraftKey = readonly [principal: string, draftId: string];
 
 /** What of an event is gathered. */
 interface Gathered {
@@ -23,13 +19,10 @@ const rowsMax = 256;
 const payloadUnitsMax = 2 * 1024;
 
 /** It finds a draft of another principal with the same id, too: that only has a statement of its own. */
-const selectUsedDrafts =
-  "SELECT key FROM json_each(?) WHERE EXISTS (SELECT 1 FROM events WHERE events.draft_id = json_each.value)";
-/** Where the index begins with the principal (see `EventsTable`), the other would read all of it for each draft. This one takes longer. */
-const selectUsedKeys = `SELECT key FROM json_each(?) WHERE EXISTS
-(SELECT 1 FROM events WHERE principal = value ->> 0 AND draft_id = value ->> 1)`;
-/** The index of migration 0012, which begins with the draft. */
-const selectIndex = "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = 'events_keys'";
+const selectUsed =
+  "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM events WHERE events.draft_id = json_each.value)";
+/** The index of migration 0012. That of older tables begins with the principal: `selectUsed` would read all of it for each draft. */
+const selectIndex = "SELECT 1 FROM sqlite_master WHERE name = 'events_keys'";
 
 const insertGathered = `INSERT INTO events
 (event_id, principal, draft_id, client_id, type, timestamp, payload, incarnation)
@@ -42,9 +35,9 @@ SELECT ?2 + key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?3, CAST(va
  */
 export class GatheredEvents {
   readonly #database: Database;
-  /** Whether the index of the keys begins with the draft; undefined: not looked at yet. */
-  #byDraft: boolean | undefined;
-  /** Names of keys that no event has, and none that is gathered: all events of this database are appended through here. */
+  /** Whether drafts are found by their ids alone; undefined: not looked at yet. */
+  #isIndexed: boolean | undefined;
+  /** Ids of drafts that no event has, and none that is gathered: all events of this database are appended through here. */
   #unused = new Set<string>();
   #first: Gathered | undefined;
   /** Principal, id of the draft, id of the client, type and payload of each, beginning with `#first`, without a gap. */
@@ -54,23 +47,14 @@ export class GatheredEvents {
     this.#database = database;
   }
 
-  /** These drafts are about to be decided, in one transaction. */
-  announce(keys: readonly DraftKey[]): void {
-    const draftIds = keys.map(([, draftId]) => draftId);
-    const used = this.#isByDraft()
-      ? this.#database.read(selectUsedDrafts, JSON.stringify(draftIds))
-      : this.#database.read(selectUsedKeys, JSON.stringify(keys));
-    const names = keys.map(([principal, draftId]) => nameOf(principal, draftId));
-    this.#unused = new Set(names);
-    for (const { key } of used) this.#unused.delete(names[key as number]!);
-  }
-
-  #isByDraft(): boolean {
-    if (this.#byDraft !== undefined) return this.#byDraft;
-    const isByDraft = this.#database.read(selectIndex).length > 0;
-    // Without a table it is not known which one there will be.
-    if (this.#database.exists) this.#byDraft = isByDraft;
-    return isByDraft;
+  /** These drafts are about to be decided, in one transaction. In a partition with an older table they are written one by one. */
+  announce(draftIds: readonly string[]): void {
+    const database = this.#database;
+    // Without a table it is not known which one there will be, and nothing is used.
+    if (database.exists) this.#isIndexed ??= database.read(selectIndex).length > 0;
+    this.#unused = new Set(this.#isIndexed === false ? [] : draftIds);
+    if (!this.#isIndexed) return;
+    for (const { value } of database.read(selectUsed, JSON.stringify(draftIds))) this.#unused.delete(value as string);
   }
 
   /**
@@ -78,13 +62,15 @@ export class GatheredEvents {
    * has. False: it must be written by a statement of its own, after those that are gathered.
    */
   take(event: Gathered, isPlain: boolean): boolean {
-    const { principal, draftId, clientId, type, payload, timestamp, incarnation } = event;
-    const isUnused = this.#unused.size > 0 && this.#unused.delete(nameOf(principal, draftId));
+    const { eventId, principal, draftId, clientId, type, payload, timestamp, incarnation } = event;
+    const isUnused = this.#unused.delete(draftId);
     if (!isUnused || !isPlain || payload.length > payloadUnitsMax) return false;
     const texts = [principal, draftId, clientId, type, payload];
     // Inside of JSON text, nobody else looks.
     if (!texts.every(isExactText)) return false;
-    if (this.#first?.timestamp !== timestamp || this.#first.incarnation !== incarnation) this.#database.settle(true);
+    const first = this.#first;
+    const continues = first?.timestamp === timestamp && first.incarnation === incarnation;
+    if (!continues || eventId !== first.eventId + this.#rows.length) this.#database.settle(true);
     if (!this.#first) {
       this.#database.heldBack = (commits) => this.#write(commits);
       this.#first = event;

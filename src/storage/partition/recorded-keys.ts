@@ -63,7 +63,6 @@ export class RecordedKeys {
   }
 }
 
-/** One text for both parts of a key: the id of a draft has no space. */
-export function nameOf(principal: string, key: string): string {
+function nameOf(principal: string, key: string): string {
   return `${key} ${principal}`;
 }
