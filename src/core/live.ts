@@ -24,17 +24,17 @@ interface Position {
 
 /** What the partition keeps in memory. All of it can be rebuilt from storage, and is after a failed commit. */
 export class Live {
-  readonly head: Head;
-  readonly fold: Fold;
+  declare readonly head: Head;
+  declare readonly fold: Fold;
   readonly rejections = new RejectionCounts();
   readonly recent = new RecentEvents();
   readonly hash = new StateHash();
-  readonly schedule: Schedule;
-  readonly delivers: boolean;
-  readonly outbox: Outbox;
+  declare readonly schedule: Schedule;
+  declare readonly delivers: boolean;
+  declare readonly outbox: Outbox;
   readonly deadLetters = new DeadLetterCount();
-  readonly timers: Timers;
-  readonly sealing: Sealing;
+  declare readonly timers: Timers;
+  declare readonly sealing: Sealing;
   readonly faults = new FaultLog();
 
   /**

@@ -76,18 +76,18 @@ export interface SagaReader {
  * so that one call is one step; between two steps everything that counts is in the storage.
  */
 export class Partition {
-  readonly name: PartitionName;
+  declare readonly name: PartitionName;
   /** Logs what is almost full. */
-  readonly warnings: FillWarnings;
+  declare readonly warnings: FillWarnings;
   /** What commits have caused outside. */
-  readonly deliveries: Deliveries | undefined;
-  readonly deadLetters: DeadLetters | undefined;
+  declare readonly deliveries: Deliveries | undefined;
+  declare readonly deadLetters: DeadLetters | undefined;
   /** What an operator sees of it. */
-  readonly inspection: Inspection | undefined;
+  declare readonly inspection: Inspection | undefined;
   /** The state after any event, for an operator. */
-  readonly travel: Travel;
+  declare readonly travel: Travel;
   /** Signed heads of the log, and proofs of its events. */
-  readonly audit: Audit | undefined;
+  declare readonly audit: Audit | undefined;
   readonly #parts: CoreParts;
   readonly #environment: Environment;
   readonly #memory: Memory;
@@ -134,7 +134,7 @@ export class Partition {
     this.#fanOut = fanOut;
     this.warnings = new FillWarnings(ports.log, { ...name });
     const { warnings } = this;
-    const catchUps = new CatchUps({ unread: (now) => ports.unread(now), fraction: () => ports.random.fraction() });
+    const catchUps = new CatchUps(ports);
     const { causing, decideImported } = parts;
     this.#windows = new Windows(environment, {
       memory,

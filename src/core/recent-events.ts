@@ -8,11 +8,11 @@ const keptBytesMax = 256;
 
 /** An event that a draft may conflict with, or is mapped over. */
 export class RecentEvent {
-  readonly eventId: number;
-  readonly submitter: string;
-  readonly clientId: string;
-  readonly type: string;
-  readonly payloadBytes: number;
+  declare readonly eventId: number;
+  declare readonly submitter: string;
+  declare readonly clientId: string;
+  declare readonly type: string;
+  declare readonly payloadBytes: number;
   /** Undefined: its entity is known, and its payload is not needed any more. */
   #row: EventRow | undefined;
   #current: ModelEvent<JsonObject> | undefined;

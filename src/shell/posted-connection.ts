@@ -8,10 +8,10 @@ import type { Stream, StreamHost } from "./stream.ts";
 /** A connection without a WebSocket: its client sends its frames as requests, and receives by `sink`. */
 export class PostedConnection<Sink extends FrameSink = FrameSink> implements Stream {
   /** Unguessable. */
-  readonly id: string;
-  readonly sink: Sink;
-  readonly connection: Connection;
-  readonly principal: string | undefined;
+  declare readonly id: string;
+  declare readonly sink: Sink;
+  declare readonly connection: Connection;
+  declare readonly principal: string | undefined;
   readonly #host: StreamHost;
   /** How many frames have been received. */
   #received = 0;

@@ -62,8 +62,9 @@ export class Database {
   }
 
   /**
-   * Writes what is held back, or drops it: before the next read, and at the end of the transaction. Other tables may be written
-   * before. What cannot be written is thrown again at each of these: whoever reads may take it for a fault of its own, and go on.
+   * Writes what is held back, or drops it: before its table is read, and at the end of the transaction. Other tables may be read and
+   * written before. What cannot be written is thrown again at each of these: whoever reads may take it for a fault of its own, and
+   * go on.
    */
   settle(commits: boolean): void {
     const write = this.heldBack;
@@ -76,14 +77,8 @@ export class Database {
     }
   }
 
-  /** Runs one SELECT over our tables. Empty while they do not exist. */
+  /** Runs one SELECT over our tables. Empty while they do not exist. What is held back stays so: its table settles it before. */
   read(sql: string, ...values: SqlValue[]): SqlRow[] {
-    this.settle(true);
-    return this.readBeside(sql, ...values);
-  }
-
-  /** The same over tables that nothing is held back for: that stays held back. */
-  readBeside(sql: string, ...values: SqlValue[]): SqlRow[] {
     if (!this.#migrated) return [];
     try {
       return this.#driver.query(sql, ...values);

@@ -10,7 +10,7 @@ import { TestShell, turn } from "../support/shell.ts";
 const pace = bounds.readBytesPerSecondOfPartition / 1_000;
 const page = bounds.pageBytesMax;
 const start = 1_700_000_000_000;
-const quiet = { unread: () => 0, fraction: () => 0.5 };
+const quiet = { unread: () => 0, random: { fraction: () => 0.5 } };
 const reader = (at: number | string, principal = `p${at}`) => ({ principal, clientId: `c${at}` });
 /** In how many milliseconds it may come again; 0: it has begun. */
 const waitOf = (catchUps: CatchUps, who: ReturnType<typeof reader>, bytes: number, now: number): number =>
@@ -20,7 +20,7 @@ const waitOf = (catchUps: CatchUps, who: ReturnType<typeof reader>, bytes: numbe
 function storm(clients: number, bytes: number) {
   const seeded = new Random(1);
   const random = () => seeded.next();
-  const catchUps = new CatchUps({ unread: () => 0, fraction: random });
+  const catchUps = new CatchUps({ unread: () => 0, random: { fraction: random } });
   const coming = Array.from({ length: clients }, (_, at) => ({ at, now: start, refusals: 0 }));
   const begun: { now: number; refusals: number }[] = [];
   while (coming.length > 0) {
@@ -95,7 +95,7 @@ describe("clients that come back at the same time", () => {
 
   it("[BD-5] a turn that nobody takes is forgotten, and those who come later than the longest wait are spread", () => {
     const seeded = new Random(2);
-    const catchUps = new CatchUps({ unread: () => 0, fraction: () => seeded.next() });
+    const catchUps = new CatchUps({ unread: () => 0, random: { fraction: () => seeded.next() } });
     const all = 5_000;
     const waits = Array.from({ length: all }, (_, at) => waitOf(catchUps, reader(at), 100_000, start));
     const late = waits.filter((wait) => wait > bounds.catchUpWaitMsMax);
@@ -112,7 +112,7 @@ describe("clients that come back at the same time", () => {
 
   it("[LC-5] what is not read yet delays others, and a clock that is set back does not keep them away", () => {
     let unread = bounds.catchUpBytesMax + 3_000 * pace - page;
-    const catchUps = new CatchUps({ unread: () => unread, fraction: () => 0 });
+    const catchUps = new CatchUps({ unread: () => unread, random: { fraction: () => 0 } });
     expect(waitOf(catchUps, reader("a"), page, start)).toBe(3_000);
     unread = 0;
     const back = start - 24 * 60 * 60 * 1_000;

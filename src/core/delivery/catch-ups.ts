@@ -1,4 +1,5 @@
 import { bounds, type Failure } from "../../protocol/index.ts";
+import type { Ports } from "../ports.ts";
 
 /** How long it takes to read this many bytes, in milliseconds. */
 const msFor = (bytes: number): number => (bytes * 1_000) / bounds.readBytesPerSecondOfPartition;
@@ -15,12 +16,7 @@ interface Turn {
   readonly at: number;
 }
 
-interface CatchUpsHost {
-  /** How many bytes were sent and are not read yet, as far as that is known. */
-  unread(now: number): number;
-  /** From 0 up to, but not including, 1. */
-  fraction(): number;
-}
+type CatchUpsPorts = Pick<Ports, "unread"> & { readonly random: Pick<Ports["random"], "fraction"> };
 
 /**
  * Which clients catch up now. After an outage all of them come back, each for what it has missed: at most
@@ -29,15 +25,15 @@ interface CatchUpsHost {
  * object, all clients ask for again.
  */
 export class CatchUps {
-  readonly #host: CatchUpsHost;
+  readonly #ports: CatchUpsPorts;
   /** When all that has begun, or has a turn, will be read, in milliseconds since 1970. */
   #readAt = 0;
   /** In the order of their times. */
   readonly #turns = new Map<string, Turn>();
   readonly #turnsOf = new Map<string, number>();
 
-  constructor(host: CatchUpsHost) {
-    this.#host = host;
+  constructor(ports: CatchUpsPorts) {
+    this.#ports = ports;
   }
 
   /**
@@ -46,7 +42,7 @@ export class CatchUps {
    */
   begin(reader: Reader, bytes: number, now: number): Failure | undefined {
     if (bytes <= bounds.catchUpBytesFree) return undefined;
-    const unread = this.#host.unread(now);
+    const unread = this.#ports.unread(now);
     // A clock that was set back must keep nobody away.
     if (this.#readAt > now + bounds.catchUpWaitMsMax + msFor(bounds.catchUpBytesMax)) this.#reset();
     this.#forget(now);
@@ -64,7 +60,7 @@ export class CatchUps {
     const readAt = Math.max(this.#readAt, now + msFor(unread));
     const at = readAt + msFor(needed) - burstMs;
     if (at > now && !this.#mayWait(reader, at, now)) {
-      return busy(bounds.catchUpWaitMsMax * (1 + this.#host.fraction()));
+      return busy(bounds.catchUpWaitMsMax * (1 + this.#ports.random.fraction()));
     }
     this.#readAt = readAt + msFor(needed);
     if (at <= now) return undefined;

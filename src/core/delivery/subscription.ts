@@ -44,18 +44,18 @@ interface Start {
 
 /** Reads the log for an author, from an event on: by pages that are pulled, and by broadcasts as far as there is credit. */
 export class Subscription implements Listener {
-  readonly traceId: string | undefined;
-  readonly author: Author;
+  declare readonly traceId: string | undefined;
+  declare readonly author: Author;
   readonly awaitsToken = false;
   /** A stream is written to all the time, which fails when its peer is gone. */
   readonly mayVanish = false;
   /** The event after which it begins, with the proof that its reader has of it; undefined: the head. */
-  readonly since: SubscriptionStart | undefined;
+  declare readonly since: SubscriptionStart | undefined;
   readonly cursor = new Cursor({ behind: undefined, delivered: undefined });
   /** How many bytes the next page may have. */
   readonly pageBytes: () => number;
   /** Whether its events have their authors. */
-  readonly authors: boolean;
+  declare readonly authors: boolean;
   readonly #creditBytes: number;
   readonly #reader: SubscriptionReader;
   #started = false;

@@ -53,7 +53,7 @@ const used = z.record(z.string(), z.union([z.string(), z.number()])).check(
   z.meta({
     ref: "DayCost",
     description:
-      "A day: `day` (UTC); `requests` with calls and alarms; `socketMessages`; `billedRequests`, for which 20 messages are one; `rowsRead`; `rowsWritten`, with alarms that were set; `activeMs` in which something kept the object from hibernating: the least that is billed; `gigabyteSeconds` of that; `storedBytes` at its end; `events`.",
+      "A day: `day` (UTC); `requests` with calls and alarms; `socketMessages`; `billedRequests`, for which 20 messages are one; `rowsRead`; `rowsWritten`, with alarms that were set; `activeMs` in which the object could not hibernate: the least that is billed; `gigabyteSeconds` of that; `storedBytes` at its end; `events`.",
   }),
 );
 

@@ -15,7 +15,7 @@ export const documentation: Documentation = {
     summary: "An authoritative event backend: one partition, one log, one order.",
     description: [
       "A client proposes events; the partition accepts each with the next number of its log, or rejects it. Both are final: the same `Idempotency-Key` with the same content gets the same answer again.",
-      "Events are delivered over WebSockets. “The wire” in the documentation describes their messages; this document describes the same over plain HTTP, for clients that do not need a socket.",
+      "Events are delivered over WebSockets, whose messages “The wire” in the documentation describes. This is the same over plain HTTP, for clients that need no socket.",
       "Every error is a problem document (RFC 9457) with a `code` to branch on; `/problems` lists the codes.",
     ].join("\n\n"),
     license: { name: "MIT", identifier: "MIT" },

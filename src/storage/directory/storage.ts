@@ -21,9 +21,9 @@ interface Writes {
 
 /** The storage of a part of a tenant's directory: its tables in one database, over either driver. Synchronous. */
 export class DirectoryStorage implements Reads {
-  readonly partitions: DirectoryReads;
-  readonly cursorKey: CursorKeyReads;
-  readonly costs: CostReads;
+  declare readonly partitions: DirectoryReads;
+  declare readonly cursorKey: CursorKeyReads;
+  declare readonly costs: CostReads;
   readonly #database: Database;
   readonly #writes: Writes;
 
@@ -36,9 +36,7 @@ export class DirectoryStorage implements Reads {
     };
     this.#database = database;
     this.#writes = tables;
-    this.partitions = tables.partitions;
-    this.cursorKey = tables.cursorKey;
-    this.costs = tables.costs;
+    Object.assign(this, tables);
   }
 
   /**

@@ -177,16 +177,14 @@ export class EventsTable implements EventReads, EventWrites {
   }
 
   head(): { eventId: number } & EventOrigin {
-    const [row] = this.#database.read(
-      "SELECT event_id, timestamp, incarnation FROM events ORDER BY event_id DESC LIMIT 1",
-    );
+    const [row] = this.#read("SELECT event_id, timestamp, incarnation FROM events ORDER BY event_id DESC LIMIT 1");
     return row
       ? { eventId: row["event_id"] as number, ...originOf(row) }
       : { eventId: 0, timestamp: 0, incarnation: undefined };
   }
 
   origin(eventId: number): EventOrigin | undefined {
-    const [row] = this.#database.read("SELECT timestamp, incarnation FROM events WHERE event_id = ?", eventId);
+    const [row] = this.#read("SELECT timestamp, incarnation FROM events WHERE event_id = ?", eventId);
     return row && originOf(row);
   }
 
@@ -212,8 +210,8 @@ export class EventsTable implements EventReads, EventWrites {
       // Where all are within the bound, a plain range takes two thirds of the time.
       const found =
         count === 1 || this.#bytesBetween(from, from + count) <= bytesLeft
-          ? this.#database.read(range, from, from + count)
-          : this.#database.read(bounded, from, count, bytesLeft);
+          ? this.#read(range, from, from + count)
+          : this.#read(bounded, from, count, bytesLeft);
       // A range does not show that there is something behind it.
       if (found.length === 0 && events.length === 0 && this.head().eventId > eventId)
         throw new Damage("its row is missing", eventId + 1);
@@ -235,13 +233,13 @@ export class EventsTable implements EventReads, EventWrites {
   }
 
   beforeNewest(limit: number, bytes: number): number {
-    const [row] = this.#database.read(selectFirstOfNewest, limit, bytes);
+    const [row] = this.#read(selectFirstOfNewest, limit, bytes);
     const first = row?.["first"] as number | null | undefined;
     return first ? first - 1 : this.head().eventId;
   }
 
   find(principal: string, draftId: string): EventRow | undefined {
-    const [row] = this.#database.read("SELECT * FROM events WHERE principal = ? AND draft_id = ?", principal, draftId);
+    const [row] = this.#read("SELECT * FROM events WHERE principal = ? AND draft_id = ?", principal, draftId);
     return row && eventOf(row);
   }
 
@@ -255,12 +253,18 @@ export class EventsTable implements EventReads, EventWrites {
   }
 
   #bytesBetween(after: number, upTo: number): number {
-    const [row] = this.#database.read(
+    const [row] = this.#read(
       `SELECT coalesce(sum(${rowBytes}), 0) AS bytes FROM events WHERE event_id > ? AND event_id <= ?`,
       after,
       upTo,
     );
     return (row?.["bytes"] as number | undefined) ?? 0;
+  }
+
+  /** After what the running transaction has appended. */
+  #read(sql: string, ...values: SqlValue[]): SqlRow[] {
+    this.#database.settle(true);
+    return this.#database.read(sql, ...values);
   }
 
   announce(draftIds: readonly string[]): void {

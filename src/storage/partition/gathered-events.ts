@@ -30,7 +30,7 @@ SELECT ?2 + key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?3, CAST(va
 
 /**
  * Events of a window that are written by one statement: at the end of the transaction that they were appended in, or before
- * the next read. That takes two thirds of a statement for each, and needs to know that their keys are free: one look-up finds
+ * the log is read. That takes two thirds of a statement for each, and needs to know that their keys are free: one look-up finds
  * that out for all drafts of the window (measured: docs/decisions/0040-cost-of-an-event.md).
  */
 export class GatheredEvents {
@@ -50,6 +50,7 @@ export class GatheredEvents {
   /** These drafts are about to be decided, in one transaction. In a partition with an older table they are written one by one. */
   announce(draftIds: readonly string[]): void {
     const database = this.#database;
+    database.settle(true);
     // Without a table it is not known which one there will be, and nothing is used.
     if (database.exists) this.#isIndexed ??= database.read(selectIndex).length > 0;
     this.#unused = new Set(this.#isIndexed === false ? [] : draftIds);

@@ -23,7 +23,7 @@ export class RecordedKeys {
     // Mostly there is none at all: then not even a name is made.
     if (this.#known && (this.#known.size === 0 || !this.#known.has(nameOf(principal, key)))) return false;
     // A record that is known can have been swept, or rolled back.
-    const rows = this.#database.readBeside(
+    const rows = this.#database.read(
       `SELECT 1 FROM idempotency_records WHERE principal = ?1 AND draft_id = ?2
        UNION ALL SELECT 1 FROM batches WHERE principal = ?1 AND batch_id = ?2`,
       principal,
@@ -49,7 +49,7 @@ export class RecordedKeys {
 
   #read(): Set<string> | null {
     try {
-      const rows = this.#database.readBeside(
+      const rows = this.#database.read(
         "SELECT principal, draft_id FROM idempotency_records UNION ALL SELECT principal, batch_id FROM batches LIMIT ?",
         knownMax + 1,
       );

@@ -74,7 +74,7 @@ export class TimersTable implements TimerReads, TimerWrites {
   }
 
   find(key: string): TimerRow | undefined {
-    const [row] = this.#database.readBeside("SELECT * FROM timers WHERE key = ?", key);
+    const [row] = this.#database.read("SELECT * FROM timers WHERE key = ?", key);
     return row && timerOf(row);
   }
 

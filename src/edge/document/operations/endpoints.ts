@@ -69,7 +69,7 @@ export const endpointsOperations: Operations = {
     operationId: "putEndpoint",
     summary: "Make or change an endpoint",
     description:
-      "A new endpoint is `pending`, and so is one with another address: activate it. The answer to the request that made it has the secret, which is never shown again. With `paused` nothing is sent, and what is to be delivered waits. Needs `admin:webhooks`. A retry is safe; if the first answer was lost, rotate the secret.",
+      "A new endpoint is `pending`, and so is one with another address: activate it. The first answer has the secret, which is never shown again. With `paused` what is to be delivered waits. Needs `admin:webhooks`. A retry is safe; if the first answer was lost, rotate the secret.",
     tags,
     security,
     parameters: [endpointParameter, ...parameters("traceparent")],

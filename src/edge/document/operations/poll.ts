@@ -15,7 +15,7 @@ export const pollOperations: Operations = {
   "POST /v1/poll": {
     operationId: "poll",
     summary: "Poll connections without WebSockets",
-    description: `For clients behind proxies that block WebSockets and hold back streams. Opens up to ${bounds.pollConnectionsMax} connections, sends frames on them, and returns the frames that a WebSocket would receive, as soon as there are some. Each connection is authorised separately: its answer is a problem where it is refused. docs/PROTOCOL.md describes it.`,
+    description: `For clients behind proxies that block WebSockets and hold back streams. Opens up to ${bounds.pollConnectionsMax} connections, sends frames on them, and returns the frames that a WebSocket would receive, as soon as there are some. Each connection is authorised separately. docs/PROTOCOL.md describes it.`,
     tags: ["Events"],
     security: [{ token: [] }, {}],
     parameters: parameters("traceparent"),

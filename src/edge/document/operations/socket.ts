@@ -19,7 +19,7 @@ export const socketOperations: Operations = {
     operationId: "connect",
     summary: "Connect by a WebSocket",
     description:
-      "The upgrade of a connection. docs/PROTOCOL.md describes its messages. A refused client that offers the subprotocol `partita` receives the problem as a message, because browsers hide the response of a refused upgrade from pages.",
+      "The upgrade of a connection. docs/PROTOCOL.md describes its messages. A refused client that offers the subprotocol `partita` receives the problem as a message, because pages do not see the response of a refused upgrade.",
     tags: ["Events"],
     security: [{ token: [] }, { ticket: [] }, {}],
     parameters: [...partitionParameters("traceparent"), tenantParameter],

@@ -18,7 +18,7 @@ export const streamsOperations: Operations = {
     operationId: "followEvents",
     summary: "Follow the log, as server-sent events",
     description:
-      "First an event `connected`, with `serverId` and `currentEventIndex`; then each event of the log as it is committed, in order and without a gap, with its number as the `id`. An `EventSource` that is disconnected reconnects by itself and continues where it was. A browser that cannot send a header authenticates by a `ticket`.",
+      "First an event `connected`, with `serverId` and `currentEventIndex`; then each event as it is committed, in order and without a gap, with its number as the `id`. An `EventSource` continues where it was. A browser that cannot send a header authenticates by a `ticket`.",
     tags: ["Events"],
     security: [{ token: [] }, { ticket: [] }, {}],
     parameters: [
@@ -40,7 +40,7 @@ export const streamsOperations: Operations = {
     operationId: "openConnection",
     summary: "Connect without a WebSocket",
     description:
-      "The response is a stream of server-sent events: first an event `connection` with a `connectionId`, then the frames that a WebSocket would receive. docs/PROTOCOL.md describes them.",
+      "Server-sent events: first `connection` with a `connectionId`, then the frames that a WebSocket would receive. docs/PROTOCOL.md describes them.",
     tags: ["Events"],
     security: [{ token: [] }, {}],
     parameters: partitionParameters("traceparent"),

@@ -48,7 +48,7 @@ export const tenantOperations: Operations = {
     operationId: "revoke",
     summary: "Revoke a token, or all tokens of a subject",
     description:
-      "Revoking a subject covers the tokens issued up to now, and as much later as the issuer's clock may be ahead; later ones are accepted. Once this is answered, every new request with a revoked token is refused. Open connections end within a second in up to 1,000 partitions; `pending` says how many partitions follow later. Needs `admin:revoke`. A retry is safe.",
+      "Revoking a subject covers the tokens issued up to now, and as much later as the issuer's clock may be ahead. From the answer on, requests with a revoked token are refused. Open connections end within a second in up to 1,000 partitions; `pending` says how many follow later. Needs `admin:revoke`. A retry is safe.",
     tags: ["Tenant"],
     security: [{ token: [] }, {}],
     parameters: [
@@ -86,7 +86,7 @@ export const tenantOperations: Operations = {
     operationId: "revokeByBody",
     summary: "Revoke by a body",
     description:
-      "The same as `revoke`, for every id: a URL cannot hold the subjects `.` and `..`. With `at`, the issuer says up to when the tokens of the subject were issued, by its own clock: tokens that it issues from the next second on are accepted. Without it they are accepted once the clocks can no longer be confused. Needs `admin:revoke`. A retry is safe.",
+      "The same as `revoke`, for every id: a URL cannot hold the subjects `.` and `..`. `at` is up to when its tokens were issued, by the clock of the issuer: those from the next second on are accepted. Without it they are once the clocks can no longer be confused. Needs `admin:revoke`. A retry is safe.",
     tags: ["Tenant"],
     security: [{ token: [] }, {}],
     parameters: parameters("traceparent"),

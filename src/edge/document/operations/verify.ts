@@ -7,7 +7,7 @@ export const verifyOperations: Operations = {
     operationId: "verifyPartition",
     summary: "Verify a partition",
     description:
-      "Folds the log from its first event, and compares with it the newest snapshot, the sealed segments of the audit, the state in memory and the effects that wait. The partition goes on meanwhile. The answer comes after five seconds at most: where `done` is false, ask again, and it goes on. A result is kept for a minute. Needs `admin:inspect`.",
+      "Folds the log from its first event, and compares with it the newest snapshot, the sealed segments of the audit, the state in memory and the effects that wait. The partition goes on meanwhile. Where `done` is false after five seconds, ask again, and it goes on. A result is kept for a minute. Needs `admin:inspect`.",
     tags: ["State"],
     security: [{ token: [] }, {}],
     parameters: partitionParameters("traceparent"),
