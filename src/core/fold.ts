@@ -64,7 +64,7 @@ const rangeBytesMax = 256 * 1024;
 
 /** The state that the log folds to, and what derives from it. */
 export class Fold {
-  readonly state: WeighedState<object>;
+  declare readonly state: WeighedState<object>;
   readonly #known: Known;
   #progress: Progress | undefined;
   /** Payload bytes of the events that are in the state, while there are others. */

@@ -18,7 +18,7 @@ export class StateError extends TypeError {
 /** Thrown when a reducer uses as a key what cannot be one. */
 export class KeyError extends StateError {
   override name = "KeyError";
-  readonly key: string;
+  declare readonly key: string;
 
   constructor(key: string) {
     super(`"${key}" cannot be a key of a state`);
@@ -50,7 +50,7 @@ export interface Seams {
 export class State<S extends object> {
   readonly #root: S;
   /** What it has published; undefined: it was not made for that. */
-  readonly published: Published | undefined;
+  declare readonly published: Published | undefined;
   #watcher: StateWatcher | undefined;
   readonly #journal = new Journal();
   /** The proxy of each container: always the same one in a step, so that identity holds. */

@@ -13,8 +13,8 @@ export type Opened = (refusal: TracedFailure | undefined) => void;
 
 /** A stream of the log as server-sent events: a subscription that pulls pages as fast as its peer reads. */
 export class LogReader implements SubscriptionReader, Stream {
-  readonly sink: EventSink;
-  readonly principal: string;
+  declare readonly sink: EventSink;
+  declare readonly principal: string;
   readonly #subscription: Subscription;
   readonly #host: StreamHost;
   readonly #opened: Opened;

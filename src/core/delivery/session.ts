@@ -15,9 +15,9 @@ const noEvents: readonly EventRow[] = [];
 
 /** The conversation with one connection: who it is, what it asked for, and whether a refused draft holds back later ones. */
 export class Session implements Listener {
-  readonly cursor: Cursor;
+  declare readonly cursor: Cursor;
   /** The trace id of the upgrade, where it came with a `traceparent`: problems of the connection have it, too. */
-  readonly traceId: string | undefined;
+  declare readonly traceId: string | undefined;
   readonly #subscriber: Subscriber;
   #state: Conversation;
   /** The state at the beginning of the window. */

@@ -17,7 +17,7 @@ export const eventsOperations: Operations = {
     operationId: "submit",
     summary: "Submit an event, or a batch",
     description: [
-      "An event is accepted with the next number of the log, or rejected by a problem. Both are final and stored under `Idempotency-Key`: a retry with the same content gets the same status, headers and body, and counts once. After a retryable answer, or none, send the same request again.",
+      "An event is accepted with the next number of the log, or rejected by a problem. Both are final and stored under `Idempotency-Key`: the same content gets the same status, headers and body again, and counts once. After a retryable answer, or none, send the same request again.",
       `At most ${bounds.frameBytesMax} bytes of JSON in UTF-8, whatever \`Content-Type\` says. The server refuses valid JSON that is hostile: duplicate keys, \`__proto__\`, half a surrogate pair, integers beyond ±(2^53 − 1), more than ${bounds.jsonDepthMax} levels.`,
       "Each draft of a batch has its own key (`draftId`); `Idempotency-Key` is the key of the batch.",
       "What needs a permission of administrators, as to resume a saga, is noted in the list of their actions (`GET /v1/audit`).",

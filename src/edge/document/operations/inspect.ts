@@ -75,7 +75,7 @@ export const inspectOperations: Operations = {
     query: inspectRejectionsQuery,
     operationId: "inspectRejections",
     summary: "Find rejections, and why they were",
-    description: `The stored rejections, the newest first: the problem as it went out, and the last event of the state that it was judged on. A request looks at ${bounds.rejectionsScannedMax} of them; a page can be empty and have a \`next\`. ${needs}`,
+    description: `The stored rejections, the newest first: each with its problem, and the last event of the state that it was judged on. A request looks at ${bounds.rejectionsScannedMax} of them; a page can be empty and have a \`next\`. ${needs}`,
     ...common,
     parameters: partitionParameters("traceparent"),
     responses: {

@@ -8,7 +8,7 @@ export const partitionsOperations: Operations = {
     query: listPartitionsQuery,
     operationId: "listPartitions",
     summary: "List the partitions of the tenant",
-    description: `The partitions that were ever written, and that the caller may read: those that the token is for, of these those whose state allows it. In pages; a page can have fewer than \`limit\`, or none, and others follow while there is \`next\`. By name; where a model decides by its state who reads, only within a page, and \`prefix\` filters the pages without making them fewer: what the caller may not read must not show. Needs \`read\`. With \`${inspectPermission}\`: all that the token is for, with their figures, and the parameters \`only\` and \`order\`. Figures are those of the last report: a partition reports its first event at once, and at most once in ten seconds while it is used.`,
+    description: `The partitions that were ever written, that the token is for, and whose state lets the caller read. In pages; a page can have fewer than \`limit\`, or none, and others follow while there is \`next\`. By name; where a model decides by its state who reads, only within a page, and \`prefix\` filters the pages without making them fewer: what the caller may not read must not show. Needs \`read\`. With \`${inspectPermission}\`: all that the token is for, with their figures, and the parameters \`only\` and \`order\`. Figures are those of the last report: a partition reports its first event at once, and at most once in ten seconds while it is used.`,
     tags: ["Tenant"],
     security: [{ token: [] }, {}],
     parameters: parameters("traceparent"),

@@ -9,7 +9,7 @@ export const tenantDeadLettersOperations: Operations = {
     operationId: "listTenantDeadLetters",
     summary: "List the dead letters of the tenant",
     description:
-      "Partition by partition, by name: those that had dead letters at their last report, each with its first ones; `next` of a partition is the `after` for the rest, at `/v1/partitions/{partition}/dead-letters`. Those of endpoints are at `/v1/endpoints/{endpoint}/dead-letters`. Needs `admin:effects`.",
+      "The partitions that had dead letters at their last report, by name, each with its first ones; `next` of a partition is the `after` for the rest, at `/v1/partitions/{partition}/dead-letters`. Those of endpoints are at `/v1/endpoints/{endpoint}/dead-letters`. Needs `admin:effects`.",
     tags: ["Effects"],
     security: [{ token: [] }, {}],
     parameters: parameters("traceparent"),

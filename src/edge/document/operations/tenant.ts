@@ -201,7 +201,7 @@ export const tenantOperations: Operations = {
     operationId: "drain",
     summary: "Drain the partitions that have connections",
     description:
-      "Queued work is decided. Then every client is asked to reconnect, each at a different time, and new work is refused for the given seconds. Use it before a deployment. Needs `admin:drain`.",
+      "Queued work is decided; then each client is asked to reconnect at a time of its own, and new work is refused for the given seconds. Use it before a deployment. Needs `admin:drain`.",
     tags: ["Tenant"],
     security: [{ token: [] }, {}],
     parameters: parameters("traceparent"),
