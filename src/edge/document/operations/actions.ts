@@ -9,7 +9,7 @@ export const actionsOperations: Operations = {
     query: listActionsQuery,
     operationId: "listActions",
     summary: "List what administrators have done",
-    description: `Each administrative request of the tenant, the latest first: who, when, what, and why (\`Partita-Reason\` of the request). It is noted before it is done, so one that was refused afterwards is listed, too. Entries are never changed; the newest ${actionsKeptMax.toLocaleString("en")} are kept, and each is also a line of the log. Needs \`admin:audit\`.`,
+    description: `Each administrative request of the tenant, the latest first: who, when, what, and why (\`Partita-Reason\` of the request). It is noted before it is done, so one that was refused is listed, too. The newest ${actionsKeptMax.toLocaleString("en")} are kept, and each is also a line of the log. Needs \`admin:audit\`.`,
     tags: ["Tenant"],
     security: [{ token: [] }, {}],
     parameters: parameters("traceparent"),

@@ -74,7 +74,7 @@ export const deadLettersOperations: Operations = {
     operationId: "replayDeadLetter",
     summary: "Send a dead letter again",
     description:
-      "Under the same id, and in its old place in the order. It has a day again to be delivered. A disabled endpoint has to be activated first: `not_replayable`. Needs `admin:webhooks`. A retry is safe.",
+      "Under the same id, in its old place, and with a day again to be delivered. A disabled endpoint has to be activated first: `not_replayable`. Needs `admin:webhooks`. A retry is safe.",
     tags,
     security,
     parameters: [endpointParameter, effectParameter, ...parameters("traceparent")],

@@ -8,7 +8,7 @@ export const importOperations: Operations = {
   "POST /v1/partitions/:partition/import": {
     operationId: "importEvents",
     summary: "Import events of another server",
-    description: `Appends the next events of the log with the numbers, ids and times that they have on a server of the package \`insieme\`, or on another one of this kind. Each is checked like a draft, and causes no effects. They are imported in order up to the first that does not fit; nothing is stored of that one. At most ${bounds.batchEventsMax} events and ${bounds.postedBytesMax} bytes. Needs \`admin:import\`. A retry is safe: each event has its place.`,
+    description: `Appends the next events of the log with the numbers, ids and times that they have on a server of the package \`insieme\`, or on another one of this kind. Each is checked like a draft, and causes no effects. They are imported in order up to the first that does not fit. At most ${bounds.batchEventsMax} events and ${bounds.postedBytesMax} bytes. Needs \`admin:import\`. A retry is safe: each event has its place.`,
     tags: ["Events"],
     security: [{ token: [] }, {}],
     parameters: partitionParameters("traceparent"),
