@@ -7,7 +7,7 @@ export const costsOperations: Operations = {
     operationId: "readCosts",
     summary: "Read what a partition costs",
     description:
-      "What the object of the partition has used of what the platform bills, by day, of 35 days. What it had not reported when it slept is missing: compare `events` with the log. Needs `admin:metrics`.",
+      "What the object of the partition has used of what is billed, by day, of 35 days. What it had not reported when it slept is missing: compare `events` with the log. Needs `admin:metrics`.",
     tags: ["Server"],
     security: [{ token: [] }, {}],
     parameters: partitionParameters("traceparent"),

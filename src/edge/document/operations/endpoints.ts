@@ -143,7 +143,7 @@ export const endpointsOperations: Operations = {
     operationId: "rotateSecret",
     summary: "Rotate the secret of an endpoint",
     description:
-      "Messages have the signatures of the new secret and, for a day, of the one before; also of those before, while their day lasts. Needs `admin:webhooks`.",
+      "Messages have the signatures of the new secret and, for a day each, of those before. Needs `admin:webhooks`.",
     tags,
     security,
     parameters: [endpointParameter, ...parameters("traceparent")],
