@@ -63,8 +63,7 @@ export class Database {
 
   /**
    * Writes what is held back, or drops it: before its table is read, and at the end of the transaction. Other tables may be read and
-   * written before. What cannot be written is thrown again at each of these: whoever reads may take it for a fault of its own, and
-   * go on.
+   * written before. What cannot be written is thrown again at each of these: a reader may take it for a fault of its own, and go on.
    */
   settle(commits: boolean): void {
     const write = this.heldBack;

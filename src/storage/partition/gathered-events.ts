@@ -13,7 +13,7 @@ interface Gathered {
   readonly incarnation: string | undefined;
 }
 
-/** Of one statement: with what JSON text adds to ids and payloads, the platform binds no longer text than of so many. */
+/** Of one statement: with what JSON text adds to ids and payloads, this is what fits into the longest text that the platform binds. */
 const rowsMax = 256;
 /** In UTF-16 units. A larger payload has a statement of its own: its bytes cost more than that. */
 const payloadUnitsMax = 2 * 1024;

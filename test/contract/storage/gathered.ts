@@ -67,7 +67,7 @@ export function gatheredSuite(fixture: StorageFixture): void {
       );
     }));
 
-  it("[TX-1] [ID-1] are written together where there are more records than are known by heart, too", () =>
+  it("[TX-1] [ID-1] are written together where there are more records than are kept in memory, too", () =>
     fixture.withDriver((driver) => {
       const counted = counting(driver);
       const storage = new PartitionStorage(counted, fixture.migrations, fixture.bytes);
@@ -196,7 +196,7 @@ export function gatheredSuite(fixture: StorageFixture): void {
       expect(storage.events.after(0, 9, anyBytes).map(({ draftId }) => draftId)).toEqual(["d-1", "d-2", "d-4"]);
     }));
 
-  it("[TX-1] [ID-4] what cannot be written together fails its transaction, whoever has seen that before", () =>
+  it("[TX-1] [ID-4] what cannot be written together fails its transaction, also where a reader has gone on", () =>
     fixture.withDriver((driver) => {
       const counted = counting(driver);
       let fails = false;
