@@ -71,7 +71,11 @@ export class Database {
     try {
       write?.(commits);
     } catch (error) {
-      if (this.#depth > 0) this.heldBack = (again) => rethrowIf(again, error);
+      if (this.#depth > 0) {
+        this.heldBack = (again) => {
+          if (again) throw error;
+        };
+      }
       throw error;
     }
   }
@@ -112,8 +116,4 @@ export class Database {
     migrate(this.#driver, this.#migrations, this.#now);
     this.#migrated = true;
   }
-}
-
-function rethrowIf(isDue: boolean, error: unknown): void {
-  if (isDue) throw error;
 }

@@ -61,7 +61,7 @@ async function stream(address: Address, { pid }: Side): Promise<Figures> {
   return {
     "µs of CPU an event": (serverCpu / accepted) * 1e6,
     "events/s": accepted / seconds,
-    "events a frame": deliveries / frames,
+    ...(subscribers > 0 && { "events a frame": deliveries / frames }),
   };
 }
 

@@ -18,7 +18,7 @@ export const streamsOperations: Operations = {
     operationId: "followEvents",
     summary: "Follow the log, as server-sent events",
     description:
-      "First an event `connected`, with `serverId` and `currentEventIndex`; then each event as it is committed, in order and without a gap, with its number as the `id`. An `EventSource` continues where it was. A browser that cannot send a header authenticates by a `ticket`.",
+      "First an event `connected`, with `serverId` and `currentEventIndex`; then each event as it is committed, in order and without a gap, with its number as the `id`. An `EventSource` reconnects by itself and continues where it was. A browser that cannot send a header authenticates by a `ticket`.",
     tags: ["Events"],
     security: [{ token: [] }, { ticket: [] }, {}],
     parameters: [

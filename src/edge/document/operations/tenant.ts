@@ -86,7 +86,7 @@ export const tenantOperations: Operations = {
     operationId: "revokeByBody",
     summary: "Revoke by a body",
     description:
-      "The same as `revoke`, for every id: a URL cannot hold the subjects `.` and `..`. `at` is up to when its tokens were issued, by the clock of the issuer: those from the next second on are accepted. Without it they are once the clocks can no longer be confused. Needs `admin:revoke`. A retry is safe.",
+      "The same as `revoke`, for every id: a URL cannot hold the subjects `.` and `..`. `at` is up to when its tokens were issued, by the clock of the issuer: those from the next second on are accepted. Without it they are accepted once the clocks can no longer be confused. Needs `admin:revoke`. A retry is safe.",
     tags: ["Tenant"],
     security: [{ token: [] }, {}],
     parameters: parameters("traceparent"),
